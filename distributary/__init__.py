@@ -1,0 +1,3 @@
+"""Distributary: a streaming pipeline with batch settlement for paid AI inference."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,1 @@
+"""The `distributary` command: one module per group of commands."""

@@ -1,0 +1,180 @@
+"""Every setting on one screen: its environment variable, default, and the reason for its value.
+
+A value comes from, in this order: the environment variable, `endpoints.json` in the home folder
+(written by `distributary up`, endpoints only), the default. docs/reference.md lists them all, and
+a test fails when one is missing there.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from distributary.errors import InputError, UnavailableError
+
+PREFIX = "DISTRIBUTARY_"
+DAY_S = 24 * 60 * 60
+
+
+def _cache_default() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "distributary"
+
+
+def _setting(default: Any, doc: str, **kwargs: Any) -> Any:
+    return field(default=default, metadata={"doc": doc, **kwargs})
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All settings; frozen. Secrets are masked in the representation."""
+
+    # - Places -
+    home: Path = _setting(Path(".distributary"), "State of this installation: data, logs, keys.")
+    cache: Path = field(
+        default_factory=_cache_default,
+        metadata={"doc": "Downloaded servers, shared by all installations of this user."},
+    )
+    lake: Path | None = _setting(None, "Folder of Parquet files and datanets; default `HOME/lake`.")
+
+    # - Endpoints: given, or written by `distributary up` -
+    kafka: str = _setting("", "Kafka bootstrap servers, `host:port[,host:port]`.", endpoint=True)
+    triton: str = _setting(
+        "", "Triton nodes (gRPC), `name=host:port[,name=host:port]`.", endpoint=True
+    )
+    triton_trusted: str = _setting(
+        "", "Triton of ours that runs `attribute` (gRPC), `host:port`.", endpoint=True
+    )
+    postgres: str = _setting("", "Postgres connection URI.", endpoint=True, secret=True)
+    valkey: str = _setting("", "Valkey URL, `redis://host:port/0`.", endpoint=True, secret=True)
+    prism: str = _setting("", "Path of the Prism binary.", endpoint=True)
+
+    # - What is signed -
+    chain_id: int = _setting(31337, "Chain that the signed domain names; anvil's until deployed.")
+    contract: str = _setting("0x" + "0" * 40, "Contract that the signed domain names.")
+
+    # - Limits -
+    request_bytes_max: int = _setting(
+        262_144, "Larger request records are dead letters: a 32 k token prompt fits four times."
+    )
+    expiry_s_max: int = _setting(
+        32 * DAY_S, "Longest `expires_at`: purchases must be kept that long to be charged once."
+    )
+    partitions: int = _setting(
+        4, "Partitions of requests and answers at creation: fixed for a topic's life."
+    )
+    retention_s: int = _setting(14 * DAY_S, "Retention of requests and answers in Kafka.")
+    texts_retention_s: int = _setting(
+        14 * DAY_S, "How long prompts and answers are kept in the lake."
+    )
+
+    # - inference job -
+    batches_in_flight_max: int = _setting(
+        8, "Triton batches in flight over all lanes: 8 of 64 reached the capacity of one node."
+    )
+    window_max: int = _setting(
+        2_048, "Records of one partition ahead of its low-water mark before reading pauses."
+    )
+    deadline_ms_default: int = _setting(
+        60_000, "Deadline of a request that states none, from its admission to its answer."
+    )
+    deadline_ms_max: int = _setting(300_000, "Longest deadline a request may state.")
+    replay_s: int = _setting(
+        DAY_S, "How long Valkey keeps an executed answer to replay; later repeats run again."
+    )
+
+    # - attribution job -
+    bundle_s: float = _setting(
+        2.0, "Longest span of one attribution bundle, so of one transaction: 2 to 5 s."
+    )
+
+    # - Watching -
+    metrics_port_inference: int = _setting(9_464, "Prometheus port of the inference job; 0: any.")
+    metrics_port_attribution: int = _setting(
+        9_465, "Prometheus port of the attribution job; 0: any."
+    )
+    log_level: str = _setting("INFO", "Level of the structured logs on stderr.")
+
+    @property
+    def lake_path(self) -> Path:
+        """The lake folder, resolved."""
+        return (self.lake or self.home / "lake").resolve()
+
+    @property
+    def endpoints_file(self) -> Path:
+        """Where `distributary up` writes the endpoints of the local servers."""
+        return self.home / "endpoints.json"
+
+    def require(self, name: str) -> str:
+        """Returns endpoint `name`.
+
+        Raises:
+            UnavailableError: it is neither given nor written by `distributary up`.
+        """
+        value = getattr(self, name)
+        if not value:
+            raise UnavailableError(
+                f"No {name} endpoint: run `distributary up`, or set {PREFIX}{name.upper()}."
+            )
+        return str(value)
+
+    def nodes(self) -> dict[str, str]:
+        """The Triton nodes by name, `{name: host:port}`, in the order given.
+
+        Raises:
+            InputError: an entry is not `name=host:port`.
+        """
+        nodes: dict[str, str] = {}
+        for entry in self.require("triton").split(","):
+            name, separator, address = entry.strip().partition("=")
+            if not separator or ":" not in address:
+                raise InputError(
+                    f"Write {PREFIX}TRITON as name=host:port[,name=host:port].", value=entry
+                )
+            nodes[name] = address
+        return nodes
+
+    def __repr__(self) -> str:
+        shown = (
+            f"{f.name}='***'" if f.metadata.get("secret") else f"{f.name}={getattr(self, f.name)!r}"
+            for f in fields(self)
+        )
+        return f"Settings({', '.join(shown)})"
+
+
+def _parse(name: str, default: Any, text: str) -> Any:
+    if isinstance(default, Path) or name == "lake":
+        return Path(text)
+    try:
+        return type(default)(text) if isinstance(default, int | float) else text
+    except ValueError as error:
+        kind = "a whole number" if isinstance(default, int) else "a number"
+        raise InputError(f"{PREFIX}{name.upper()} must be {kind}.", value=text) from error
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """Reads the settings from the environment and the endpoints file.
+
+    Raises:
+        InputError: a variable does not parse, or the endpoints file is damaged.
+    """
+    environ = os.environ if environ is None else environ
+    defaults = Settings()
+    given = {
+        f.name: _parse(f.name, getattr(defaults, f.name), environ[PREFIX + f.name.upper()])
+        for f in fields(Settings)
+        if environ.get(PREFIX + f.name.upper())
+    }
+    endpoints_file = Settings(home=given.get("home", defaults.home)).endpoints_file
+    if endpoints_file.exists():
+        try:
+            written = json.loads(endpoints_file.read_text())
+        except ValueError as error:
+            raise InputError(
+                "The endpoints file is damaged: run `distributary down`, then `up`.",
+                value=str(endpoints_file),
+            ) from error
+        names = {f.name for f in fields(Settings) if f.metadata.get("endpoint")}
+        given = {k: v for k, v in written.items() if k in names} | given
+    return Settings(**given)
