@@ -1,0 +1,56 @@
+"""The `distributary` command."""
+
+import importlib
+import sys
+
+import typer
+
+from distributary import __version__
+from distributary.cli.output import print_error
+from distributary.errors import DistributaryError, ExitCode
+
+# Each module has `register(app)`; all are light, and import what they need inside their commands.
+GROUPS = ("stack", "account", "send", "datanet", "owner", "run", "epoch", "trace", "demo")
+
+app = typer.Typer(
+    name="distributary",
+    help="Paid AI inference whose payments anyone can recompute.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(value: bool) -> None:
+    if value:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
+    ),
+) -> None:
+    """Paid AI inference whose payments anyone can recompute.
+
+    Start with `distributary up`, or `distributary demo` for the whole flow.
+    """
+
+
+for group in GROUPS:
+    importlib.import_module(f"distributary.cli.{group}").register(app)
+
+
+def main() -> None:
+    """Runs the command; a user's mistake gives one line and its exit code."""
+    try:
+        app()
+    except DistributaryError as error:
+        print_error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(128 + 2)
+    except BrokenPipeError:
+        sys.exit(ExitCode.FAILED)

@@ -1,0 +1,101 @@
+"""CloudEvents 1.0 in Kafka's binary mode: attributes are `ce_` headers, the value is the payload.
+
+The client and the publisher of accounts use the `cloudevents` package (`to_record`). The jobs read
+and write headers themselves: the package takes 95 µs per record read and answered, more than all
+else the inference job does for it. Tests hold the two equal.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from distributary.errors import InputError
+
+REQUEST_TYPE = "ai.distributary.request.v1"
+ANSWER_TYPE = "ai.distributary.answer.v1"
+DEAD_TYPE = "ai.distributary.dead.v1"
+ACCOUNT_TYPE = "ai.distributary.account.v1"
+JSON = "application/json"
+NAME_CHARACTERS_MAX = 256
+
+Headers = list[tuple[str, bytes]]
+
+
+class Event(NamedTuple):
+    """The attributes that the jobs use; `traceparent` is "" where the producer sent none."""
+
+    id: str
+    source: str
+    type: str
+    traceparent: str
+
+
+def dataschema(event_type: str) -> str:
+    """The URI reference of the payload's JSON Schema, a file of distributary/schemas/."""
+    return f"urn:distributary:schema:{event_type.removeprefix('ai.distributary.')}"
+
+
+def read_event(headers: Iterable[tuple[str, bytes]] | None) -> Event:
+    """Reads the attributes from Kafka headers.
+
+    Raises:
+        InputError: `not_cloudevent`: an attribute is missing, too long or not UTF-8.
+    """
+    given = dict(headers or ())
+    try:
+        attributes = [
+            (given.get(f"ce_{name}") or b"").decode("utf-8")
+            for name in ("id", "source", "type", "traceparent")
+        ]
+    except UnicodeDecodeError as error:
+        raise InputError("A header is not UTF-8.", code="not_cloudevent") from error
+    event = Event(*attributes)
+    if given.get("ce_specversion") != b"1.0" or not (event.id and event.source and event.type):
+        raise InputError("Not a CloudEvent 1.0 in binary mode.", code="not_cloudevent")
+    if max(len(event.id), len(event.source)) > NAME_CHARACTERS_MAX:
+        raise InputError(
+            f"ce_id and ce_source have at most {NAME_CHARACTERS_MAX} characters.",
+            code="not_cloudevent",
+        )
+    return event
+
+
+def write_headers(event: Event, subject: str, at: datetime) -> Headers:
+    """The headers of a record that a job writes."""
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", event.id.encode()),
+        ("ce_source", event.source.encode()),
+        ("ce_type", event.type.encode()),
+        ("ce_time", at.astimezone(UTC).isoformat().replace("+00:00", "Z").encode()),
+        ("ce_subject", subject.encode()),
+        ("ce_dataschema", dataschema(event.type).encode()),
+        ("content-type", JSON.encode()),
+    ]
+    if event.traceparent:
+        headers.append(("ce_traceparent", event.traceparent.encode()))
+    return headers
+
+
+def to_record(
+    event: Event, subject: str, at: datetime, payload: bytes
+) -> tuple[Headers, bytes]:
+    """Headers and value of a record, made by the `cloudevents` package."""
+    from cloudevents.core.bindings.kafka import to_binary
+    from cloudevents.core.formats.json import JSONFormat
+    from cloudevents.core.v1.event import CloudEvent
+
+    attributes = {
+        "id": event.id,
+        "source": event.source,
+        "type": event.type,
+        "specversion": "1.0",
+        "time": at,
+        "subject": subject,
+        "datacontenttype": JSON,
+        "dataschema": dataschema(event.type),
+    }
+    if event.traceparent:
+        attributes["traceparent"] = event.traceparent
+    message = to_binary(CloudEvent(attributes=attributes, data=payload), JSONFormat())
+    return list(message.headers.items()), message.value or b""
