@@ -1,0 +1,7 @@
+"""Commands: epoch."""
+
+import typer
+
+
+def register(app: typer.Typer) -> None:
+    """Adds the commands of this group."""
