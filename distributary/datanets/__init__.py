@@ -1,0 +1,1 @@
+"""Datanets: named collections of documents, whose every state is an immutable manifest."""
