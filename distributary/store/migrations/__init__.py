@@ -1,0 +1,1 @@
+"""The schema, one file per step; a step that was released is never edited."""

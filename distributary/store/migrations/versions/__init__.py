@@ -1,0 +1,1 @@
+"""Revisions, named by a rising number."""

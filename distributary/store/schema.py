@@ -1,0 +1,48 @@
+"""Brings a database to the newest revision of the schema."""
+
+from pathlib import Path
+
+import psycopg
+
+from distributary.errors import DistributaryError, UnavailableError
+
+FOLDER = Path(__file__).parent / "migrations"
+
+
+def migrate(dsn: str, revision: str = "head") -> None:
+    """Applies every migration up to `revision`; safe to repeat, and safe for two at once.
+
+    Args:
+        dsn: a Postgres URI of a role that may create tables and roles.
+        revision: a revision such as "0002"; by default the newest.
+
+    Raises:
+        UnavailableError: the server does not answer or refuses the login.
+        DistributaryError: `migration_failed`; the database is as it was before.
+    """
+    from alembic import command
+    from alembic.config import Config
+    from alembic.util import CommandError
+    from sqlalchemy import create_engine
+    from sqlalchemy.exc import DBAPIError
+    from sqlalchemy.pool import NullPool
+
+    def creator() -> psycopg.Connection[tuple[object, ...]]:
+        from distributary.store import connect
+
+        return connect(dsn)
+
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    engine = create_engine("postgresql+psycopg://", creator=creator, poolclass=NullPool)
+    try:
+        with engine.begin() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, revision)
+    except UnavailableError:
+        raise
+    except (CommandError, DBAPIError) as error:
+        reason = " ".join(str(error).split())[:300]
+        raise DistributaryError(
+            f"The schema could not be brought up to date: {reason}", code="migration_failed"
+        ) from error
