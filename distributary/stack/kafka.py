@@ -1,0 +1,142 @@
+"""Apache Kafka: one node in KRaft mode, its jars from a Maven repository."""
+
+import base64
+import shutil
+import subprocess
+import uuid
+from pathlib import Path
+
+from distributary.errors import UnavailableError
+from distributary.stack.files import build_once, write_atomically
+from distributary.stack.java import find_java
+from distributary.stack.ports import keep_ports, listening
+from distributary.stack.process import child_environment
+from distributary.stack.server import HOST, Report, Server, Site
+
+VERSION = "4.1.0"
+COORDINATES = f"org.apache.kafka:kafka_2.13:{VERSION}+org.slf4j:slf4j-simple:1.7.36"
+HEAP = "384m"
+# After a crash the controller refuses the broker until its old session ends (9 s by default).
+SESSION_MS = 3_000
+HEARTBEAT_MS = 500
+
+# One node, so every internal topic has one replica; retention is set per topic, not here.
+CONFIG = """\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{host}:{controller_port}
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://{host}:{port},CONTROLLER://{host}:{controller_port}
+advertised.listeners=PLAINTEXT://{host}:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+inter.broker.listener.name=PLAINTEXT
+log.dirs={data}
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=4
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=4
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+group.initial.rebalance.delay.ms=0
+broker.session.timeout.ms={session_ms}
+broker.heartbeat.interval.ms={heartbeat_ms}
+"""
+
+
+def _resolve_jars(scratch: Path, report: Report) -> None:
+    from jgo.env import EnvironmentBuilder, LinkStrategy
+    from jgo.maven import MavenContext
+
+    report("kafka", f"fetching Kafka {VERSION}", None)
+    downloads = scratch / "downloads"
+    context = MavenContext(repo_cache=downloads / "repository", timeout=120)
+    environment = EnvironmentBuilder(
+        context=context, cache_dir=downloads / "environments", link_strategy=LinkStrategy.COPY
+    ).from_endpoint(endpoint=COORDINATES)
+    (scratch / "jars").mkdir()
+    for jar in sorted(Path(environment.path).rglob("*.jar")):
+        jar.rename(scratch / "jars" / jar.name)
+    shutil.rmtree(downloads)
+
+
+def fetch(cache: Path, report: Report) -> Path:
+    """The folder of Kafka's jars; 46 files, about 110 MB, from a Maven repository."""
+    folder = build_once(cache / f"kafka-{VERSION}", lambda to: _resolve_jars(to, report))
+    return folder / "jars"
+
+
+def _ready(port: int) -> str | None:
+    if not listening(port):
+        return "nothing listens yet"
+    from confluent_kafka import KafkaException
+    from confluent_kafka.admin import AdminClient
+
+    client = AdminClient({"bootstrap.servers": f"{HOST}:{port}", "log_level": 0})
+    try:
+        brokers = client.list_topics(timeout=2.0).brokers
+    except KafkaException as error:
+        return str(error)
+    return None if brokers else "no broker is registered yet"
+
+
+def _format(java: list[str], config: Path, folder: Path) -> None:
+    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
+    result = subprocess.run(
+        [*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)],
+        cwd=folder,
+        env=child_environment({}),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if result.returncode != 0:
+        raise UnavailableError(
+            "Kafka could not format its folder.", value=(result.stdout + result.stderr)[-500:]
+        )
+
+
+def describe(site: Site, jars: Path) -> Server:
+    """Kafka of one installation."""
+    folder = site.home / "kafka"
+    ports = keep_ports(site.home, ["kafka", "kafka_controller"])
+    config, data = folder / "server.properties", folder / "data"
+    java = [
+        str(find_java()),
+        f"-Xmx{HEAP}",
+        f"-Xms{HEAP}",
+        "-XX:+ExitOnOutOfMemoryError",
+        "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn",
+        "-Dorg.slf4j.simpleLogger.showDateTime=true",
+        "-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss,SSS",
+        "-cp",
+        f"{jars}/*",
+    ]
+
+    def prepare() -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        text = CONFIG.format(
+            host=HOST,
+            port=ports["kafka"],
+            controller_port=ports["kafka_controller"],
+            data=data,
+            session_ms=SESSION_MS,
+            heartbeat_ms=HEARTBEAT_MS,
+        )
+        write_atomically(config, text)
+        if not (data / "meta.properties").exists():
+            _format(java, config, folder)
+
+    return Server(
+        name="kafka",
+        argv=(*java, "kafka.Kafka", str(config)),
+        folder=folder,
+        endpoints={"kafka": f"{HOST}:{ports['kafka']}"},
+        ports=(ports["kafka"], ports["kafka_controller"]),
+        prepare=prepare,
+        ready=lambda: _ready(ports["kafka"]),
+        stop_s_max=30.0,
+    )

@@ -1,0 +1,96 @@
+"""Real servers for tests: one stack per session, each server started when first asked for.
+
+A test that kills or stops a server uses `own_stack`; all others share the session's servers and
+keep apart by `unique`, `fresh_database` and `fresh_valkey`.
+"""
+
+import itertools
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+import redis
+from psycopg import sql
+
+from distributary.settings import load_settings
+from distributary.stack.local import LocalStack
+from distributary.stack.valkey import DATABASES
+
+_numbers = itertools.count(1)
+
+
+def unique(name: str) -> str:
+    """A name that no other test of this session uses, fit for a topic, a group or a database."""
+    return f"{re.sub('[^a-z0-9]+', '-', name.lower()).strip('-')[:40]}-{next(_numbers)}"
+
+
+@pytest.fixture(scope="session")
+def session_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """The session's stack with nothing started; the fixtures below start what they need."""
+    home = tmp_path_factory.mktemp("stack")
+    with LocalStack(home, (), load_settings().cache) as stack:
+        yield stack
+
+
+@pytest.fixture
+def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., LocalStack]]:
+    """`own_stack("kafka", "postgres", models=None)`: servers that this test may kill."""
+    with ExitStack() as stacks:
+
+        def start(*names: str, models: Path | None = None) -> LocalStack:
+            home = tmp_path_factory.mktemp("own-stack")
+            return stacks.enter_context(LocalStack(home, names, load_settings().cache, models))
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def kafka(session_stack: LocalStack) -> str:
+    """Bootstrap servers of the session's Kafka."""
+    session_stack.start("kafka")
+    return session_stack.settings.kafka
+
+
+@pytest.fixture(scope="session")
+def postgres(session_stack: LocalStack) -> str:
+    """Superuser's URI of the session's Postgres; make a database with `fresh_database`."""
+    session_stack.start("postgres")
+    return session_stack.settings.postgres
+
+
+@pytest.fixture(scope="session")
+def valkey(session_stack: LocalStack) -> str:
+    """URL of the session's Valkey, database 0; take a database with `fresh_valkey`."""
+    session_stack.start("valkey")
+    return session_stack.settings.valkey
+
+
+@pytest.fixture
+def fresh_database(postgres: str) -> Iterator[Callable[[], str]]:
+    """`fresh_database()` makes an empty database and returns its URI; it goes with the test."""
+    names: list[str] = []
+
+    def make() -> str:
+        names.append(unique("test").replace("-", "_"))
+        with psycopg.connect(postgres, autocommit=True) as connection:
+            connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(names[-1])))
+        return urlsplit(postgres)._replace(path=f"/{names[-1]}").geturl()
+
+    yield make
+    with psycopg.connect(postgres, autocommit=True) as connection:
+        for name in names:
+            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+            connection.execute(drop)
+
+
+@pytest.fixture
+def fresh_valkey(valkey: str) -> str:
+    """URL of an empty Valkey database that no running test uses."""
+    url = urlsplit(valkey)._replace(path=f"/{next(_numbers) % (DATABASES - 1) + 1}").geturl()
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return url
