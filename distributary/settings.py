@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from distributary.errors import InputError, UnavailableError
+from distributary.identity import Domain
 
 PREFIX = "DISTRIBUTARY_"
 DAY_S = 24 * 60 * 60
@@ -50,6 +51,8 @@ class Settings:
     valkey: str = _setting("", "Valkey URL, `redis://host:port/0`.", endpoint=True, secret=True)
     prism: str = _setting("", "Path of the Prism binary.", endpoint=True)
 
+    topic_prefix: str = _setting("", "Put before topic and group names: several on one Kafka.")
+
     # - What is signed -
     chain_id: int = _setting(31337, "Chain that the signed domain names; anvil's until deployed.")
     contract: str = _setting("0x" + "0" * 40, "Contract that the signed domain names.")
@@ -71,15 +74,20 @@ class Settings:
 
     # - inference job -
     batches_in_flight_max: int = _setting(
-        8, "Triton batches in flight over all lanes: 8 of 64 reached the capacity of one node."
+        8, "Triton batches in flight, over all lanes, before only full ones are sent."
+    )
+    requests_in_flight_max: int = _setting(
+        512, "Requests in flight at the nodes: 8 batches of 64 reached the capacity of one node."
     )
     window_max: int = _setting(
         2_048, "Records of one partition ahead of its low-water mark before reading pauses."
     )
     deadline_ms_default: int = _setting(
-        60_000, "Deadline of a request that states none, from its admission to its answer."
+        60_000, "Deadline of a request that states none, from when it is read to its answer."
     )
-    deadline_ms_max: int = _setting(300_000, "Longest deadline a request may state.")
+    retry_s_max: int = _setting(
+        30, "How long a request is retried when no node takes it: a restart of Triton fits."
+    )
     replay_s: int = _setting(
         DAY_S, "How long Valkey keeps an executed answer to replay; later repeats run again."
     )
@@ -100,6 +108,11 @@ class Settings:
     def lake_path(self) -> Path:
         """The lake folder, resolved."""
         return (self.lake or self.home / "lake").resolve()
+
+    @property
+    def domain(self) -> Domain:
+        """What requests must be signed for."""
+        return Domain(self.chain_id, self.contract.lower())
 
     @property
     def endpoints_file(self) -> Path:

@@ -1,0 +1,171 @@
+"""A lane: reads one partition of requests and knows which of its records are finished."""
+
+import asyncio
+import logging
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+from distributary.errors import UnavailableError
+from distributary.identity import Coordinates
+from distributary.inference.metrics import Metrics
+from distributary.inference.records import Record
+from distributary.low_water import LowWater
+
+log = logging.getLogger(__name__)
+
+READ_MAX = 64
+# How long a read waits for a first message: it bounds how late a lane notices that it is to stop.
+POLL_S = 0.25
+METADATA_S_MAX = 30.0
+
+
+class LaneAddress(NamedTuple):
+    """Which partition of which topic, read for which consumer group."""
+
+    topic: str
+    partition: int
+    group: str
+
+
+class Lane:
+    """One partition. `take_finished`, `position` and `commit` are safe from any thread."""
+
+    def __init__(
+        self, address: LaneAddress, topic_id: str, config: dict[str, Any], mark: int | None
+    ) -> None:
+        from confluent_kafka import Consumer, TopicPartition
+
+        self.address = address
+        self._topic_id = topic_id
+        self._consumer = Consumer(config | {"group.id": address.group})
+        start = self._start_offset(mark)
+        self._water = LowWater(start)
+        self._outcomes: Counter[str] = Counter()
+        self._lock = threading.Lock()
+        self._wake = asyncio.Event()
+        self._reading = ThreadPoolExecutor(1, f"lane-{address.partition}")
+        self._committed = start
+        self._seen_position, self._moved_at = start, time.monotonic()
+        self.failure: BaseException | None = None
+        self.touched_at = time.monotonic()
+        self.draining = False
+        self.drained = False
+        self._consumer.assign([TopicPartition(address.topic, address.partition, start)])
+        log.info({"msg": "lane opened", "partition": address.partition, "offset": start})
+
+    def _start_offset(self, mark: int | None) -> int:
+        """The later of committed offset and runner's mark; the oldest record where there is none.
+
+        Raises:
+            UnavailableError: the position was removed by retention; records are lost to us.
+        """
+        from confluent_kafka import TopicPartition
+
+        here = TopicPartition(self.address.topic, self.address.partition)
+        (committed,) = self._consumer.committed([here], timeout=METADATA_S_MAX)
+        low, high = self._consumer.get_watermark_offsets(here, timeout=METADATA_S_MAX)
+        known = max(committed.offset, -1 if mark is None else mark)
+        if known >= 0 and not low <= known <= high:
+            raise UnavailableError(
+                f"Partition {self.address.partition} holds offsets {low} to {high}, not ours: "
+                "records were removed before they were read. Reset the group to go on.",
+                value=known,
+                code="position_lost",
+            )
+        return low if known < 0 else known
+
+    @property
+    def position(self) -> int:
+        """The low-water mark: where a restart may begin."""
+        with self._lock:
+            return self._water.position
+
+    @property
+    def ahead(self) -> int:
+        """Records delivered and not yet passed by the low-water mark."""
+        with self._lock:
+            return self._water.ahead
+
+    async def read(self) -> list[Record]:
+        """Reads what is there, at most `READ_MAX` records; empty after `POLL_S` without any."""
+        loop = asyncio.get_running_loop()
+        messages = await loop.run_in_executor(self._reading, self._poll)
+        records = [self._record(message) for message in messages]
+        with self._lock:
+            self._water.deliver(record.coordinates.offset for record in records)
+        return records
+
+    def _poll(self) -> list[Any]:
+        from confluent_kafka import KafkaError
+
+        first = self._consumer.poll(POLL_S)
+        if first is None:
+            return []
+        messages = [first, *self._consumer.consume(READ_MAX - 1, timeout=0)]
+        for message in messages:
+            error = message.error()
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                if not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:
+                    raise UnavailableError(f"Kafka cannot be read: {error.str()}.")
+        return [message for message in messages if message.error() is None]
+
+    def _record(self, message: Any) -> Record:
+        _kind, at_ms = message.timestamp()
+        coordinates = Coordinates(self._topic_id, self.address.partition, message.offset())
+        return Record(coordinates, at_ms, message.headers(), message.key(), message.value() or b"")
+
+    async def wait_for_room(self, window_max: int) -> None:
+        """Waits while `window_max` records are ahead of the low-water mark."""
+        while self.ahead >= window_max and not self.draining:
+            self._wake.clear()
+            await self._wake.wait()
+
+    def finish(self, outcomes: list[tuple[int, str]]) -> None:
+        """Notes finished records: (offset, outcome)."""
+        with self._lock:
+            for offset, outcome in outcomes:
+                self._water.finish(offset)
+                self._outcomes[outcome] += 1
+        self._wake.set()
+
+    def take_finished(self) -> dict[str, int]:
+        """How many records finished since the last call, by outcome."""
+        with self._lock:
+            taken, self._outcomes = self._outcomes, Counter()
+        return dict(taken)
+
+    def commit(self, offset: int) -> None:
+        """Commits a position to Kafka; never one that another commit has passed."""
+        from confluent_kafka import TopicPartition
+
+        if offset <= self._committed:
+            return
+        self._committed = offset
+        here = TopicPartition(self.address.topic, self.address.partition, offset)
+        self._consumer.commit(offsets=[here], asynchronous=False)
+
+    def observe(self, metrics: Metrics, label: str, now: float) -> None:
+        """Sets the gauges of this lane; `now` is in seconds of the monotonic clock."""
+        from confluent_kafka import TopicPartition
+
+        here = TopicPartition(self.address.topic, self.address.partition)
+        _low, high = self._consumer.get_watermark_offsets(here, cached=True)
+        position, ahead = self.position, self.ahead
+        if position != self._seen_position or not ahead:
+            self._seen_position, self._moved_at = position, now
+        metrics.lag.labels(label).set(max(0, int(high) - position))
+        metrics.ahead.labels(label).set(ahead)
+        metrics.mark_age_s.labels(label).set(now - self._moved_at)
+
+    def stop(self) -> None:
+        """Stops reading; what was delivered is still finished. Call on the event loop."""
+        self.draining = True
+        self._wake.set()
+
+    def close(self) -> None:
+        """Closes the consumer, and with it the lane."""
+        self._reading.shutdown(wait=True)
+        self._consumer.close()

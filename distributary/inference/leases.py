@@ -1,0 +1,145 @@
+"""Look-up and lease of requests in Valkey, by identity.
+
+One key per identity holds either a lease, of the coordinates that run it, or the executed answer.
+Losing Valkey costs repeated work and never a second charge: the attribution job charges a request
+hash once. So every failure here is answered with "run it".
+"""
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from distributary.identity import Coordinates
+from distributary.inference.records import Verified
+
+log = logging.getLogger(__name__)
+
+# While Valkey does not answer, one batch a second tries it, so that the others lose no time.
+RETRY_AFTER_S = 1.0
+
+# Deletes a lease only while it is still ours; KEYS[1] the identity, ARGV[1] the lease's value.
+_RELEASE = "if redis.call('get',KEYS[1])==ARGV[1] then return redis.call('del',KEYS[1]) end return 0"
+
+
+class Found(Enum):
+    """What the look-up of a request found."""
+
+    LEASED = auto()  # by us, now: run it
+    FINISHED = auto()  # executed at the same coordinates: nothing to publish
+    EXECUTED = auto()  # executed at other coordinates: replay it
+    CONFLICT = auto()  # the identity stands for another request hash
+    IN_PROGRESS = auto()  # leased by other coordinates: wait
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """The result of a look-up: `request_hash` and `answer` are the earlier request's."""
+
+    found: Found
+    request_hash: str = ""
+    answer: bytes = b""
+
+
+def lease_key(verified: Verified) -> bytes:
+    """The Valkey key of a request's identity."""
+    identity = json.dumps(verified.request.purchase.identity, separators=(",", ":"))
+    return b"request:" + hashlib.sha256(identity.encode()).digest()[:20]
+
+
+def lease_value(verified: Verified) -> bytes:
+    """What a lease says: the coordinates that run it and the request hash."""
+    return f"L {verified.record.coordinates} {verified.request.purchase.request_hash}".encode()
+
+
+def read_lookup(verified: Verified, held: bytes | None) -> Lookup:
+    """Tells what the value held before ours means for this request."""
+    if held is None:
+        return Lookup(Found.LEASED)
+    kind, coordinates, rest = held.split(b" ", 2)
+    request_hash, _, answer = rest.partition(b" ")
+    purchase = verified.request.purchase
+    same_place = coordinates.decode() == str(verified.record.coordinates)
+    if request_hash.decode() != purchase.request_hash:
+        return Lookup(Found.CONFLICT, request_hash.decode())
+    if kind == b"L":
+        return Lookup(Found.LEASED if same_place else Found.IN_PROGRESS, request_hash.decode())
+    found = Found.FINISHED if same_place else Found.EXECUTED
+    return Lookup(found, request_hash.decode(), answer)
+
+
+class Leases:
+    """Leases and executed answers in one Valkey.
+
+    Args:
+        client: its socket time-out bounds what a slow Valkey can cost a batch.
+        lease_ms: how long a lease lives: longer than the longest deadline.
+        replay_s: how long an executed answer is kept.
+    """
+
+    def __init__(self, client: "Redis[bytes]", *, lease_ms: int, replay_s: int) -> None:
+        self._client = client
+        self._lease_ms = lease_ms
+        self._replay_s = replay_s
+        self._away_until = 0.0
+        self.failures = 0
+
+    async def _pipeline(self, commands: Sequence[tuple[Any, ...]]) -> list[Any] | None:
+        """Runs the commands in one round trip; None when Valkey does not answer."""
+        if not commands or time.monotonic() < self._away_until:
+            return None
+        pipeline = self._client.pipeline(transaction=False)
+        for command in commands:
+            pipeline.execute_command(*command)
+        try:
+            replies: list[Any] = await pipeline.execute()
+        except (RedisError, OSError, TimeoutError) as error:
+            self.failures += 1
+            self._away_until = time.monotonic() + RETRY_AFTER_S
+            log.warning({"msg": "Valkey does not answer; serving without leases", "error": error})
+            return None
+        return replies
+
+    async def look_up(self, requests: Sequence[Verified]) -> list[Lookup]:
+        """Looks up and leases; where Valkey does not answer, every request is ours to run."""
+        replies = await self._pipeline(
+            [
+                ("SET", lease_key(r), lease_value(r), "NX", "GET", "PX", self._lease_ms)
+                for r in requests
+            ]
+        )
+        if replies is None:
+            return [Lookup(Found.LEASED) for _ in requests]
+        return [read_lookup(r, held) for r, held in zip(requests, replies, strict=True)]
+
+    async def record(self, executed: Sequence[tuple[Verified, bytes]]) -> None:
+        """Keeps executed answers (request, payload), once Kafka has acknowledged them."""
+        await self._pipeline(
+            [
+                (
+                    "SET",
+                    lease_key(r),
+                    b"E" + lease_value(r)[1:] + b" " + payload,
+                    "EX",
+                    self._replay_s,
+                )
+                for r, payload in executed
+            ]
+        )
+
+    async def release(self, requests: Sequence[Verified]) -> None:
+        """Deletes our leases of refused requests, so that they can be tried again."""
+        await self._pipeline(
+            [("EVAL", _RELEASE, 1, lease_key(r), lease_value(r)) for r in requests]
+        )
+
+    async def close(self) -> None:
+        """Closes the connections."""
+        await self._client.aclose()

@@ -1,0 +1,1 @@
+"""One file, one Beam job; each builds from its sources and sinks."""

@@ -1,0 +1,144 @@
+"""The inference job: requests from Kafka, answers by Triton nodes, back to Kafka.
+
+    python -m pipelines.inference --runner=PrismRunner
+    python -m pipelines.inference --runner=FlinkRunner --flink_master=HOST:PORT …
+
+Ordinary Beam options go to the runner; everything else is a setting, see docs/reference.md.
+"""
+
+import asyncio
+import sys
+from collections.abc import Callable, Sequence
+
+import apache_beam as beam
+
+from distributary.inference.engine import Engine, EngineConfig
+from distributary.inference.server import Outcome, Server, Topics
+from distributary.settings import Settings, load_settings
+from distributary.topics import ACCOUNTS, ANSWERS, DEAD, REQUESTS
+from transforms.beam_defects import KeepAnOutput, guard_splits
+from transforms.job import Job, run_job
+from transforms.lanes import CountOutcomes, ServeLanes, engines, register_engine
+
+GROUP = "distributary-inference"
+
+
+def make_engine(settings: Settings) -> Engine:
+    """The engine of one process, for the topics and servers of `settings`.
+
+    Raises:
+        DistributaryError: a server does not answer, a topic is missing, a setting is wrong.
+    """
+    from distributary.kafka import consumer_config, topic_ids
+
+    name = settings.topic_prefix + REQUESTS
+    config = EngineConfig(
+        consumer=consumer_config(settings, GROUP, settings.topic_prefix + GROUP),
+        topic_id=topic_ids(settings, [name])[name],
+        window_max=settings.window_max,
+        drain_s_max=settings.deadline_ms_max / 1000,
+    )
+    return Engine(config, lambda finish, fail: make_server(settings, finish, fail))
+
+
+def make_server(
+    settings: Settings,
+    finish: Callable[[Sequence[Outcome]], None],
+    fail: Callable[[BaseException], None],
+) -> Server:
+    """The server of one engine; call it on the engine's event loop."""
+    from redis.asyncio import Redis
+
+    from distributary.datanets.retrieval import Retriever
+    from distributary.inference.accounts_table import AccountsTable
+    from distributary.inference.admission import Admission
+    from distributary.inference.decode import Decoder
+    from distributary.inference.dispatcher import Dispatcher, Limits
+    from distributary.inference.leases import Leases
+    from distributary.inference.metrics import Metrics
+    from distributary.inference.nodes import Nodes
+    from distributary.inference.outbox import Outbox
+    from distributary.kafka import consumer_config, count_partitions, producer_config
+    from distributary.rules import load_catalogue
+    from distributary.tokens import default_counter
+    from transforms.triton_node import TritonNode
+
+    prefix, metrics, counter = settings.topic_prefix, Metrics(), default_counter()
+    accounts = AccountsTable(
+        consumer_config(settings, f"{GROUP}-accounts", f"{prefix}{GROUP}-accounts"),
+        prefix + ACCOUNTS,
+    )
+    accounts.load()
+    answers = prefix + ANSWERS
+    partitions = count_partitions(settings, [answers])[answers]
+    valkey = Redis.from_url(settings.require("valkey"), **VALKEY)
+    server = Server(
+        topics=Topics(prefix + REQUESTS, answers, prefix + DEAD, partitions),
+        decoder=Decoder(settings.domain, settings.request_bytes_max),
+        admission=Admission(
+            settings,
+            load_catalogue("prices"),
+            load_catalogue("splits"),
+            Retriever(settings.lake_path),
+            counter,
+        ),
+        leases=Leases(
+            valkey,
+            lease_ms=settings.deadline_ms_max + LEASE_MARGIN_MS,
+            replay_s=settings.replay_s,
+        ),
+        outbox=Outbox(producer_config(settings, GROUP), asyncio.get_running_loop()),
+        accounts=accounts,
+        counter=counter,
+        metrics=metrics,
+        finish=finish,
+        fail=fail,
+    )
+    nodes = [TritonNode(name, at, metrics.triton_s) for name, at in settings.nodes().items()]
+    limits = Limits(
+        settings.batches_in_flight_max, settings.requests_in_flight_max, settings.retry_s_max
+    )
+    server.dispatcher = Dispatcher(Nodes(nodes), limits, server.complete)
+    metrics.serve(settings.metrics_port_inference)
+    return server
+
+
+# Leases outlive the longest deadline by the time an acknowledgement may take.
+LEASE_MARGIN_MS = 60_000
+VALKEY = {"socket_timeout": 0.25, "socket_connect_timeout": 0.25, "max_connections": 16}
+
+
+def build(pipeline: beam.Pipeline, source: beam.PTransform) -> None:
+    """Builds the job from its source, a `ServeLanes` or a double of it."""
+    outcomes = pipeline | "Serve requests" >> source
+    counted = outcomes | "Count outcomes" >> beam.ParDo(CountOutcomes())
+    counted | "End" >> KeepAnOutput()
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the job until SIGTERM; returns the exit code."""
+    settings = load_settings()
+    argv = sys.argv[1:] if argv is None else argv
+    guard_splits()
+    # The settings are read again where the engine is made: in each worker's own environment.
+    register_engine("inference", lambda: make_engine(load_settings()))
+    topic = settings.topic_prefix + REQUESTS
+
+    def build_all(pipeline: beam.Pipeline) -> None:
+        from distributary.kafka import count_partitions
+
+        partitions = count_partitions(settings, [topic])[topic]
+        build(
+            pipeline,
+            ServeLanes("inference", topic, partitions, settings.topic_prefix + GROUP),
+        )
+
+    def drain() -> None:
+        for engine in engines():
+            engine.drain()
+
+    return run_job(Job("inference", build_all, drain), argv, settings)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

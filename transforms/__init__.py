@@ -1,0 +1,1 @@
+"""Beam transforms and sources: wiring only, each calls plain functions of `distributary`."""

@@ -1,0 +1,85 @@
+"""Running a job: submit, wait, drain on SIGTERM, and an exit code that says what happened."""
+
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import FrameType
+
+import apache_beam as beam
+
+from distributary.errors import DistributaryError, ExitCode
+from distributary.logs import configure_logs
+from distributary.settings import Settings
+from transforms.runners import job_options
+
+log = logging.getLogger(__name__)
+
+# A second signal ends the process at once; so does a drain that takes longer than any deadline.
+DRAIN_MARGIN_S = 30.0
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job as `run_job` runs it.
+
+    Attributes:
+        name: for the logs.
+        build: adds the job's transforms to a pipeline.
+        drain: stops reading; the pipeline then ends by itself once all is finished.
+    """
+
+    name: str
+    build: Callable[[beam.Pipeline], None]
+    drain: Callable[[], None]
+
+
+def run_job(job: Job, argv: Sequence[str], settings: Settings) -> int:
+    """Runs a job until it fails or is drained; call it on the main thread.
+
+    Returns:
+        0 after a drain, 1 after a failure, the error's own code for a mistake of the user.
+    """
+    configure_logs(settings.log_level)
+    stopping, ended = threading.Event(), threading.Event()
+    failure: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            pipeline = beam.Pipeline(options=job_options(argv, settings))
+            job.build(pipeline)
+            pipeline.run().wait_until_finish()
+        except BaseException as error:
+            failure.append(error)
+        finally:
+            ended.set()
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        if stopping.is_set():
+            sys.exit(ExitCode.FAILED)
+        stopping.set()
+
+    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGINT, stop)
+    threading.Thread(target=run, name=job.name, daemon=True).start()
+    log.info({"msg": "job started", "job": job.name})
+    while not ended.wait(0.2) and not stopping.is_set():
+        pass
+    if stopping.is_set():
+        log.info({"msg": "draining", "job": job.name})
+        job.drain()
+        ended.wait(settings.deadline_ms_max / 1000 + DRAIN_MARGIN_S)
+    return _exit_code(job, failure[0] if failure else None, stopping.is_set())
+
+
+def _exit_code(job: Job, failure: BaseException | None, stopping: bool) -> int:
+    if isinstance(failure, DistributaryError):
+        log.error({"msg": str(failure), "code": failure.code, "job": job.name})
+        return failure.exit_code
+    if failure is not None or not stopping:
+        log.error({"msg": "job failed", "job": job.name, "error": str(failure)[-2000:]})
+        return ExitCode.FAILED
+    log.info({"msg": "job drained", "job": job.name})
+    return ExitCode.OK
