@@ -1,7 +1,243 @@
 """Commands: datanet."""
 
+from pathlib import Path
+from typing import Annotated, Any
+
 import typer
+
+from distributary.cli.output import (
+    JsonOption,
+    messages,
+    print_json,
+    print_table,
+    progress,
+    results,
+)
+
+Name = Annotated[str, typer.Argument(help="1 to 63 of a-z, 0-9 and '-'.")]
+HASH_DIGITS_SHOWN = 12
+ROWS_SHOWN_MAX = 50
+
+group = typer.Typer(
+    name="datanet",
+    help="Collections of documents that answers are made from, and whose owners earn.",
+    no_args_is_help=True,
+)
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this group."""
+    app.add_typer(group)
+
+
+@group.command()
+def add(
+    name: Name,
+    paths: Annotated[
+        list[Path],
+        typer.Argument(help="Text, Markdown or JSONL files, or folders of them.", metavar="PATH…"),
+    ],
+    owner: Annotated[
+        str, typer.Option(help="Owner of what states none; JSONL lines may.", metavar="LABEL")
+    ] = "",
+    licence: Annotated[
+        str, typer.Option(help="Licence of what states none, best an SPDX name.", metavar="L")
+    ] = "",
+    as_json: JsonOption = False,
+) -> None:
+    """Add documents, all of them or, when one is refused, none.
+
+    The first to register a content owns it. JSONL lines have the fields text, owner, licence and,
+    if you like, title. Repeating the command is safe, and finishes one that was interrupted.
+
+    Example: distributary datanet add papers notes.md corpus/ --owner "A. Author" --licence MIT
+    """
+    from distributary.datanets.documents import parse_datanet_name
+    from distributary.datanets.reading import Defaults, read_all
+
+    parse_datanet_name(name)
+    with messages.status("Reading documents") if messages.is_terminal else progress():
+        documents = read_all(paths, Defaults(owner, licence))
+    added = add_documents(name, documents)
+    if as_json:
+        print_json({"datanet": name, **added})
+        return
+    _print_added(name, added)
+
+
+def add_documents(name: str, documents: list[Any]) -> dict[str, Any]:
+    """Adds documents with progress bars; returns the fields of `Added`."""
+    from dataclasses import asdict
+
+    from distributary.datanets.opening import open_registrar
+    from distributary.settings import load_settings
+
+    with progress() as display:
+        task = display.add_task("Opening the registry", total=None)
+        with open_registrar(
+            load_settings(),
+            report=lambda _, step, share: display.update(
+                task, description=step, total=100, completed=int(share * 100)
+            ),
+            on_stored=lambda: display.advance(task),
+            on_step=lambda step: display.reset(
+                task,
+                description=step,
+                total=len(documents) if step.startswith("Storing") else None,
+            ),
+        ) as registrar:
+            return asdict(registrar.add_documents(name, documents))
+
+
+def _print_added(name: str, added: dict[str, Any]) -> None:
+    results.print(
+        f"datanet {name}: {added['added']:,} added, {added['already_there']:,} already there, "
+        f"{len(added['owned_by_others']):,} owned by somebody else; "
+        f"{added['documents']:,} documents now"
+    )
+    results.print(f"manifest {added['manifest']}")
+    if added["owned_by_others"]:
+        print_table(
+            "Left out: somebody else registered this content first",
+            ("document", "owner", "given as"),
+            [
+                (document[:HASH_DIGITS_SHOWN], owner, given)
+                for document, owner, given in added["owned_by_others"][:ROWS_SHOWN_MAX]
+            ],
+        )
+
+
+@group.command("list")
+def list_(as_json: JsonOption = False) -> None:
+    """List all datanets.
+
+    Example: distributary datanet list --json
+    """
+    from dataclasses import asdict
+
+    from distributary.datanets.manifests import read_pointer
+    from distributary.settings import load_settings
+    from distributary.store import connect
+    from distributary.store.datanets import list_datanets
+
+    settings = load_settings()
+    with connect(settings.require("postgres")) as connection:
+        rows = [
+            {**asdict(row), "manifest": read_pointer(settings.lake_path, row.name)}
+            for row in list_datanets(connection)
+        ]
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        "Datanets",
+        ("datanet", "documents", "owners", "bytes", "manifest"),
+        [
+            (
+                row["name"],
+                f"{row['documents']:,}",
+                f"{row['owners']:,}",
+                f"{row['bytes']:,}",
+                row["manifest"] and row["manifest"][:HASH_DIGITS_SHOWN],
+            )
+            for row in rows
+        ],
+    )
+
+
+@group.command()
+def show(name: Name, as_json: JsonOption = False) -> None:
+    """Show a datanet: its current manifest, owners and documents.
+
+    Example: distributary datanet show papers
+    """
+    from dataclasses import asdict
+
+    from distributary.datanets.changes import unknown_datanet
+    from distributary.datanets.manifests import read_pointer
+    from distributary.settings import load_settings
+    from distributary.store import connect
+    from distributary.store.datanets import datanet_documents, datanet_exists, list_owners
+
+    settings = load_settings()
+    with connect(settings.require("postgres")) as connection:
+        if not datanet_exists(connection, name):
+            raise unknown_datanet(name)
+        shown = {
+            "datanet": name,
+            "manifest": read_pointer(settings.lake_path, name),
+            "owners": [asdict(row) for row in list_owners(connection, datanet=name)],
+            "documents": [asdict(row) for row in datanet_documents(connection, name)],
+        }
+    if as_json:
+        print_json(shown)
+        return
+    _print_datanet(shown)
+
+
+def _print_datanet(shown: dict[str, Any]) -> None:
+    results.print(f"datanet {shown['datanet']}, manifest {shown['manifest'] or '- (none built)'}")
+    print_table(
+        "Owners",
+        ("owner", "documents", "bytes", "payee"),
+        [
+            (row["owner"], f"{row['documents']:,}", f"{row['bytes']:,}", row["payee"])
+            for row in shown["owners"]
+        ],
+    )
+    documents = shown["documents"]
+    print_table(
+        f"Documents (the first {min(len(documents), ROWS_SHOWN_MAX)} of {len(documents):,})",
+        ("document", "owner", "licence", "bytes", "title"),
+        [
+            (
+                row["document"][:HASH_DIGITS_SHOWN],
+                row["owner"],
+                row["licence"],
+                f"{row['bytes']:,}",
+                row["title"] or None,
+            )
+            for row in documents[:ROWS_SHOWN_MAX]
+        ],
+    )
+
+
+@group.command()
+def remove(
+    name: Name,
+    documents: Annotated[
+        list[str] | None,
+        typer.Argument(help="Hashes, or their first digits; none: the whole datanet."),
+    ] = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take documents, or a whole datanet, out of service.
+
+    What was answered from them stays on record, and so does who owns a content.
+
+    Example: distributary datanet remove papers 3f2a9c1b
+    """
+    from dataclasses import asdict
+
+    from distributary.datanets.opening import open_registrar
+    from distributary.settings import load_settings
+
+    with progress() as display:
+        task = display.add_task("Opening the registry", total=None)
+        with open_registrar(
+            load_settings(),
+            report=lambda _, step, share: display.update(
+                task, description=step, total=100, completed=int(share * 100)
+            ),
+            on_step=lambda step: display.reset(task, description=step, total=None),
+        ) as registrar:
+            removed = (
+                registrar.remove_documents(name, documents)
+                if documents
+                else registrar.remove_datanet(name)
+            )
+    if as_json:
+        print_json({"datanet": name, **asdict(removed)})
+        return
+    state = f"manifest {removed.manifest}" if removed.manifest else "out of service"
+    results.print(f"datanet {name}: {removed.removed:,} documents removed; {state}")

@@ -1,7 +1,6 @@
 """BM25 over the documents of a manifest, kept in memory-mapped files (the format of `bm25s`)."""
 
-import re
-import unicodedata
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,9 @@ from typing import Any
 import bm25s
 import numpy as np
 from bm25s.stopwords import STOPWORDS_EN_PLUS
+
+from distributary.attribution.spans import words
+from distributary.datanets.documents import DOCUMENT_BYTES_MAX
 
 K1, B = 1.5, 0.75
 """The defaults of Lucene's formula in `bm25s`, with which the retrieval was measured."""
@@ -19,15 +21,16 @@ QUESTION_CHARACTERS_MAX = 8_192
 QUESTION_WORDS_MAX = 64
 """Only the rarest words count; a question of 64 different words says enough."""
 
-_WORD = re.compile(r"\w+")
+# bm25s turns its own debug messages on.
+logging.getLogger("bm25s").setLevel(logging.WARNING)
+
 _FREQUENT = frozenset(STOPWORDS_EN_PLUS)
 _WORDLESS = ""
 
 
-def words(text: str) -> list[str]:
-    """The words of a text, NFKC and case-folded, without English words that carry no topic."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    return [word for word in _WORD.findall(folded) if word not in _FREQUENT]
+def topic_words(text: str) -> list[str]:
+    """The words of a text as attribution counts them, without English ones that carry no topic."""
+    return [word for word in words(text, DOCUMENT_BYTES_MAX) if word not in _FREQUENT]
 
 
 def build_bm25(texts: Iterable[str], out: Path) -> None:
@@ -37,10 +40,14 @@ def build_bm25(texts: Iterable[str], out: Path) -> None:
         texts: at least one text.
         out: a folder, made if it is not there.
     """
-    by_document = [words(text) or [_WORDLESS] for text in texts]
-    ordered = sorted({word for document in by_document for word in document})
-    vocabulary = {word: number for number, word in enumerate(ordered)}
-    numbers = [[vocabulary[word] for word in document] for document in by_document]
+    seen: dict[str, int] = {}
+    numbers = [
+        [seen.setdefault(word, len(seen)) for word in topic_words(text) or [_WORDLESS]]
+        for text in texts
+    ]
+    vocabulary = {word: number for number, word in enumerate(sorted(seen))}
+    renumbered = [vocabulary[word] for word in seen]
+    numbers = [[renumbered[number] for number in document] for document in numbers]
     model = bm25s.BM25(k1=K1, b=B, method="lucene", backend="numpy", csc_backend="numpy")
     model.index((numbers, vocabulary), create_empty_token=False, show_progress=False)
     model.save(out)
@@ -60,7 +67,7 @@ class Bm25:
     def _spans(self, question: str) -> list[tuple[int, int]]:
         known = {
             number
-            for word in words(question[-QUESTION_CHARACTERS_MAX:])
+            for word in topic_words(question[-QUESTION_CHARACTERS_MAX:])
             if (number := self._vocabulary.get(word)) is not None
         }
         spans = [(self._bounds[number], self._bounds[number + 1]) for number in known]

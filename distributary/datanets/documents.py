@@ -14,8 +14,8 @@ DOCUMENT_BYTES_MAX = 262_144
 DATANET_DOCUMENTS_MAX = 200_000
 """Documents of one datanet; its indexes are built in memory."""
 
-DATANET_BYTES_MAX = 1 << 30
-"""Texts of one datanet: the attribution index takes about four times that on disk."""
+DATANET_BYTES_MAX = 1 << 28
+"""Texts of one datanet together; building the indexes takes some ten times that in memory."""
 
 LABEL_CHARACTERS_MAX = 200
 _NAME = re.compile(r"[a-z0-9-]{1,63}")
@@ -117,7 +117,8 @@ def check_text(text: str) -> str:
     """Returns the text of a document.
 
     Raises:
-        InputError: `empty_text`, `nul_in_text`, `not_utf8` (a lone surrogate), `document_too_large`.
+        InputError: `empty_text`, `nul_in_text`, `document_too_large`, or `not_utf8` for a lone
+            surrogate.
     """
     if not text.strip():
         raise InputError("The text is empty.", code="empty_text")
@@ -128,12 +129,16 @@ def check_text(text: str) -> str:
     except UnicodeEncodeError as error:
         raise InputError("The text is not valid Unicode.", code="not_utf8") from error
     if size > DOCUMENT_BYTES_MAX:
-        raise InputError(
-            f"A document has at most {DOCUMENT_BYTES_MAX:,} bytes; cut it into parts.",
-            value=size,
-            code="document_too_large",
-        )
+        raise document_too_large()
     return text
+
+
+def document_too_large() -> InputError:
+    """The error for a document over the limit."""
+    return InputError(
+        f"A document has at most {DOCUMENT_BYTES_MAX:,} bytes: cut it into parts.",
+        code="document_too_large",
+    )
 
 
 def make_document(text: str, owner: str, licence: str, title: str = "") -> Document:
