@@ -16,6 +16,7 @@ Everything is integer and independent of the order of passages.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final, Protocol
 
 from distributary.apportion import largest_remainder
@@ -29,6 +30,7 @@ COMMONS: Final = "commons"
 ANSWER_WORDS_MAX: Final = 1_024  # words after these are not looked at
 PASSAGE_WORDS_MAX: Final = 65_536
 UNSEEN_WORDS_MIN: Final = 8
+LINES_KEPT_MAX: Final = 256
 
 
 class Corpus(Protocol):
@@ -85,11 +87,15 @@ def attribute(
     return _whole(credit)
 
 
+@lru_cache(LINES_KEPT_MAX)
+def _passage_line(text: str) -> str:
+    return line(words(text, PASSAGE_WORDS_MAX))
+
+
 def _by_document(passages: Sequence[tuple[str, str]]) -> Mapping[str, tuple[str, ...]]:
     shown: dict[str, tuple[str, ...]] = {}
     for document, text in sorted(passages):
-        passage = line(words(text, PASSAGE_WORDS_MAX))
-        shown[document] = (*shown.get(document, ()), passage)
+        shown[document] = (*shown.get(document, ()), _passage_line(text))
     if len(shown) > SHARERS_MAX:
         raise InputError(
             f"Attribute over at most {SHARERS_MAX} documents.",
