@@ -6,11 +6,10 @@ times as long; a property test holds the two equal.
 
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from distributary.answers import Refusal
 from distributary.errors import InputError
-from distributary.prompts import Message
 
 MESSAGES_MAX: Final = 64
 MAX_TOKENS_MAX: Final = 256
@@ -26,6 +25,13 @@ _BODY_FIELDS: Final = frozenset(
 )
 _SETTINGS_FIELDS: Final = frozenset(("max_tokens",))
 _MESSAGE_FIELDS: Final = frozenset(("role", "content"))
+
+
+class Message(NamedTuple):
+    """One turn of a conversation; `role` is one of `ROLES`."""
+
+    role: str
+    content: str
 
 
 @dataclass(frozen=True, slots=True)
