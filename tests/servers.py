@@ -18,6 +18,7 @@ from psycopg import sql
 
 from distributary.settings import load_settings
 from distributary.stack.local import LocalStack
+from distributary.stack.plan import NAMES
 from distributary.stack.valkey import DATABASES
 
 _numbers = itertools.count(1)
@@ -67,6 +68,27 @@ def valkey(session_stack: LocalStack) -> str:
     """URL of the session's Valkey, database 0; take a database with `fresh_valkey`."""
     session_stack.start("valkey")
     return session_stack.settings.valkey
+
+
+@pytest.fixture(scope="session")
+def triton(session_stack: LocalStack) -> str:
+    """gRPC address, `host:port`, of the session's Triton with the project's models."""
+    session_stack.start("triton")
+    return session_stack.settings.triton_trusted
+
+
+@pytest.fixture(scope="session")
+def prism(session_stack: LocalStack) -> str:
+    """Path of the Prism program."""
+    session_stack.start("prism")
+    return session_stack.settings.prism
+
+
+@pytest.fixture(scope="session")
+def stack(session_stack: LocalStack) -> LocalStack:
+    """The session's stack with everything started; `stack.settings` has all endpoints."""
+    session_stack.start(*NAMES)
+    return session_stack
 
 
 @pytest.fixture

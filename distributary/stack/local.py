@@ -1,14 +1,14 @@
 """The servers as children of this process: for tests, benchmarks and experiments."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from types import TracebackType
 
 from distributary.errors import InputError
 from distributary.settings import Settings
-from distributary.stack.plan import RECIPES, with_endpoints
+from distributary.stack.plan import PROGRAMS, RECIPES, fetch_all, with_endpoints
 from distributary.stack.process import ServerProcess, wait_ready
-from distributary.stack.server import Report, Site, quiet
+from distributary.stack.server import Report, Server, Site, quiet
 
 
 class LocalStack:
@@ -37,6 +37,7 @@ class LocalStack:
         """
         self._only = tuple(only)
         self._report = report
+        self._servers: dict[str, Server] = {}
         self._processes: dict[str, ServerProcess] = {}
         self._settings = Settings(home=home.resolve(), cache=cache.resolve())
         self.site = Site.of(self._settings, models)
@@ -52,24 +53,27 @@ class LocalStack:
         Raises:
             UnavailableError: one did not start; its log is named.
         """
-        started = []
-        for name in names:
-            running = self._processes.get(name)
-            if running is None or running.exit_code is not None:
-                started.append(self._spawn(name))
+        self._describe(name for name in names if name not in self._servers)
+        started = [self._spawn(name) for name in names if name in self._servers]
         for process in started:
             wait_ready(process, self.log(process.server.name))
 
+    def _describe(self, names: Iterable[str]) -> None:
+        for name, files in fetch_all(names, self.site.cache, self._report).items():
+            if name in PROGRAMS:
+                endpoints: Mapping[str, str] = {name: str(files)}
+            else:
+                self._servers[name] = RECIPES[name].describe(self.site, files)
+                endpoints = self._servers[name].endpoints
+            self._settings = with_endpoints(self._settings, endpoints)
+
     def _spawn(self, name: str) -> ServerProcess:
-        if name in self._processes:
-            server = self._processes[name].server  # the same ports and folders as before
-        else:
-            recipe = RECIPES[name]
-            server = recipe.describe(self.site, recipe.fetch(self.site.cache, self._report))
-        server.prepare()
-        process = self._processes[name] = ServerProcess(server, self.log(name))
-        self._settings = with_endpoints(self._settings, server.endpoints)
-        return process
+        running = self._processes.get(name)
+        if running is not None and running.exit_code is None:
+            return running
+        self._servers[name].prepare()
+        self._processes[name] = ServerProcess(self._servers[name], self.log(name))
+        return self._processes[name]
 
     def log(self, name: str) -> Path:
         """The log file of a server."""

@@ -1,13 +1,14 @@
 """Which servers there are, and how each is fetched and described."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from distributary.errors import InputError
 from distributary.settings import Settings
-from distributary.stack import kafka, postgres, valkey
+from distributary.stack import kafka, postgres, prism, triton, triton_environment, valkey
 from distributary.stack.server import Report, Server, Site
 
 
@@ -28,8 +29,22 @@ RECIPES = {
     "kafka": Recipe(kafka.fetch, kafka.describe),
     "postgres": Recipe(postgres.fetch, postgres.describe),
     "valkey": Recipe(valkey.fetch, valkey.describe),
+    "triton": Recipe(triton_environment.fetch, triton.describe),
 }
-NAMES = tuple(RECIPES)
+PROGRAMS = {"prism": prism.fetch}  # fetched like a server, but started by whoever uses it
+NAMES = (*RECIPES, *PROGRAMS)
+
+
+def fetch_all(names: Iterable[str], cache: Path, report: Report) -> dict[str, Path]:
+    """Fetches servers and programs, together; where each one's files are.
+
+    Raises:
+        UnavailableError: one could not be fetched.
+    """
+    fetches = {name: recipe.fetch for name, recipe in RECIPES.items()} | PROGRAMS
+    with ThreadPoolExecutor(max_workers=len(NAMES)) as pool:
+        running = {name: pool.submit(fetches[name], cache, report) for name in names}
+        return {name: future.result() for name, future in running.items()}
 
 
 def with_endpoints(settings: Settings, endpoints: Mapping[str, str]) -> Settings:
