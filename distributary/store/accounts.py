@@ -138,14 +138,23 @@ def add_delegation(
     )
 
 
+def check_grant(units: int) -> None:
+    """Refuses a grant that cannot be meant.
+
+    Raises:
+        InputError: not positive, or above `GRANT_UNITS_MAX`.
+    """
+    if not 0 < units <= GRANT_UNITS_MAX:
+        raise InputError("Grant a positive number of base units, 2^128 at most.", value=units)
+
+
 def add_grant(connection: Connection[TupleRow], account: str, units: int, note: str = "") -> None:
     """Gives an account credit, base units: the operator's gift until deposits exist.
 
     Raises:
         InputError: the units are not positive or senseless, the account is unknown or erased.
     """
-    if not 0 < units <= GRANT_UNITS_MAX:
-        raise InputError("Grant a positive number of base units, below 2^128.", value=units)
+    check_grant(units)
     _require_account(connection, account)
     connection.execute(
         "insert into grants (account, units, note) values (%s, %s, %s)", [account, units, note]
@@ -173,9 +182,10 @@ def add_erasure(connection: Connection[TupleRow], account: str) -> bool:
 def answer_offsets(connection: Connection[TupleRow], topic_id: str) -> tuple[int, ...]:
     """Next offset by partition of the answers that `account_charges` counts."""
     rows = connection.execute(
-        "select partition, next_offset from consumed where topic_id = %s", [topic_id]
+        "select partition, next_offset from consumed join topics using (topic) where topic_id = %s",
+        [topic_id],
     ).fetchall()
-    offsets = dict(rows)
+    offsets: dict[int, int] = dict(rows)
     return tuple(int(offsets.get(p, 0)) for p in range(max(offsets, default=-1) + 1))
 
 
