@@ -1,18 +1,24 @@
 """Commands: datanet."""
 
+from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from distributary.cli.output import (
     JsonOption,
-    messages,
     print_json,
     print_table,
     progress,
     results,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from distributary.datanets.changes import Added, Registrar
 
 Name = Annotated[str, typer.Argument(help="1 to 63 of a-z, 0-9 and '-'.")]
 HASH_DIGITS_SHOWN = 12
@@ -47,8 +53,8 @@ def add(
 ) -> None:
     """Add documents, all of them or, when one is refused, none.
 
-    The first to register a content owns it. JSONL lines have the fields text, owner, licence and,
-    if you like, title. Repeating the command is safe, and finishes one that was interrupted.
+    The first to register a content owns it. A JSONL line has the fields text, owner, licence and
+    maybe title. Repeating the command is safe, and finishes one that was interrupted.
 
     Example: distributary datanet add papers notes.md corpus/ --owner "A. Author" --licence MIT
     """
@@ -56,53 +62,53 @@ def add(
     from distributary.datanets.reading import Defaults, read_all
 
     parse_datanet_name(name)
-    with messages.status("Reading documents") if messages.is_terminal else progress():
+    with progress() as display:
+        display.add_task("Reading documents", total=None)
         documents = read_all(paths, Defaults(owner, licence))
-    added = add_documents(name, documents)
+    with _registrar(len(documents)) as registrar:
+        added = registrar.add_documents(name, documents)
     if as_json:
-        print_json({"datanet": name, **added})
+        print_json({"datanet": name, **asdict(added)})
         return
     _print_added(name, added)
 
 
-def add_documents(name: str, documents: list[Any]) -> dict[str, Any]:
-    """Adds documents with progress bars; returns the fields of `Added`."""
-    from dataclasses import asdict
-
+@contextmanager
+def _registrar(documents: int) -> "Iterator[Registrar]":
+    """The registrar, with a progress bar for each thing it does."""
     from distributary.datanets.opening import open_registrar
     from distributary.settings import load_settings
 
     with progress() as display:
         task = display.add_task("Opening the registry", total=None)
+
+        def on_fetch(_server: str, what: str, share: float | None) -> None:
+            percent = None if share is None else int(share * 100)
+            display.update(task, description=what, total=100, completed=percent)
+
+        def on_step(step: str) -> None:
+            total = documents if step.startswith("Storing") else None
+            display.reset(task, description=step, total=total)
+
         with open_registrar(
-            load_settings(),
-            report=lambda _, step, share: display.update(
-                task, description=step, total=100, completed=int(share * 100)
-            ),
-            on_stored=lambda: display.advance(task),
-            on_step=lambda step: display.reset(
-                task,
-                description=step,
-                total=len(documents) if step.startswith("Storing") else None,
-            ),
+            load_settings(), on_fetch, lambda: display.advance(task), on_step
         ) as registrar:
-            return asdict(registrar.add_documents(name, documents))
+            yield registrar
 
 
-def _print_added(name: str, added: dict[str, Any]) -> None:
+def _print_added(name: str, added: "Added") -> None:
     results.print(
-        f"datanet {name}: {added['added']:,} added, {added['already_there']:,} already there, "
-        f"{len(added['owned_by_others']):,} owned by somebody else; "
-        f"{added['documents']:,} documents now"
+        f"datanet {name}: {added.added:,} added, {added.already_there:,} already there, "
+        f"{len(added.owned_by_others):,} owned by somebody else; {added.documents:,} documents now"
     )
-    results.print(f"manifest {added['manifest']}")
-    if added["owned_by_others"]:
+    results.print(f"manifest {added.manifest}")
+    if added.owned_by_others:
         print_table(
             "Left out: somebody else registered this content first",
             ("document", "owner", "given as"),
             [
                 (document[:HASH_DIGITS_SHOWN], owner, given)
-                for document, owner, given in added["owned_by_others"][:ROWS_SHOWN_MAX]
+                for document, owner, given in added.owned_by_others[:ROWS_SHOWN_MAX]
             ],
         )
 
@@ -113,8 +119,6 @@ def list_(as_json: JsonOption = False) -> None:
 
     Example: distributary datanet list --json
     """
-    from dataclasses import asdict
-
     from distributary.datanets.manifests import read_pointer
     from distributary.settings import load_settings
     from distributary.store import connect
@@ -151,8 +155,6 @@ def show(name: Name, as_json: JsonOption = False) -> None:
 
     Example: distributary datanet show papers
     """
-    from dataclasses import asdict
-
     from distributary.datanets.changes import unknown_datanet
     from distributary.datanets.manifests import read_pointer
     from distributary.settings import load_settings
@@ -217,25 +219,12 @@ def remove(
 
     Example: distributary datanet remove papers 3f2a9c1b
     """
-    from dataclasses import asdict
-
-    from distributary.datanets.opening import open_registrar
-    from distributary.settings import load_settings
-
-    with progress() as display:
-        task = display.add_task("Opening the registry", total=None)
-        with open_registrar(
-            load_settings(),
-            report=lambda _, step, share: display.update(
-                task, description=step, total=100, completed=int(share * 100)
-            ),
-            on_step=lambda step: display.reset(task, description=step, total=None),
-        ) as registrar:
-            removed = (
-                registrar.remove_documents(name, documents)
-                if documents
-                else registrar.remove_datanet(name)
-            )
+    with _registrar(0) as registrar:
+        removed = (
+            registrar.remove_documents(name, documents)
+            if documents
+            else registrar.remove_datanet(name)
+        )
     if as_json:
         print_json({"datanet": name, **asdict(removed)})
         return

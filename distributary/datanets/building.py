@@ -65,14 +65,15 @@ def build_state(
 
 
 def build_indexes(lake: Path, manifest: Manifest, build_attribution: BuildAttribution) -> None:
-    """Builds what is not there yet; a manifest without documents has no indexes."""
+    """Builds what is not there yet; retrieval needs no index where there are no documents."""
     folder = index_folder(lake, manifest.name, manifest.hash)
-    if folder.exists() or not manifest.documents:
+    if folder.exists():
         return
     texts = read_texts(lake, (entry.document for entry in manifest.documents))
     with _renamed_when_whole(folder) as temporary:
-        build_bm25(texts.values(), temporary / "bm25")
-        _check_bm25(temporary / "bm25", manifest)
+        if texts:
+            build_bm25(texts.values(), temporary / "bm25")
+            _check_bm25(temporary / "bm25", manifest)
         build_attribution(list(texts.items()), temporary / "attribution", manifest.hash)
 
 

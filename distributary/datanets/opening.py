@@ -9,7 +9,7 @@ from distributary.datanets.changes import Registrar
 from distributary.settings import Settings
 from distributary.store import connect
 
-Report = Callable[[str, str, float], object]
+Report = Callable[[str, str, float | None], None]
 
 
 def attribution_builder(cache: Path, report: Report) -> BuildAttribution:
@@ -17,7 +17,7 @@ def attribution_builder(cache: Path, report: Report) -> BuildAttribution:
 
     Args:
         cache: folder of downloaded servers; the environment is fetched if it is not there.
-        report: called with (server, step, share done 0 to 1) while it is.
+        report: called with (server, step, share done 0 to 1 or None) while it is.
 
     Raises:
         UnavailableError: the environment cannot be fetched.
@@ -46,6 +46,6 @@ def open_registrar(
         UnavailableError: Postgres does not answer, or Triton's environment cannot be fetched;
             nothing is registered then.
     """
-    build_attribution = attribution_builder(settings.cache, report)
     with connect(settings.require("postgres")) as connection:
+        build_attribution = attribution_builder(settings.cache, report)
         yield Registrar(connection, settings.lake_path, build_attribution, on_stored, on_step)
