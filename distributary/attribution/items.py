@@ -1,6 +1,7 @@
 """One item of the Triton model `attribute`: bytes in, bytes out, errors as text."""
 
 import json
+from itertools import chain
 from typing import Any
 
 from distributary.attribution.method import METHOD, Attribution, attribute
@@ -47,8 +48,10 @@ def _text(data: bytes) -> str:
 def _passages(data: bytes) -> list[tuple[str, str]]:
     try:
         listed: list[dict[str, Any]] = json.loads(data)
-        return [(str(passage["document"]), str(passage["text"])) for passage in listed]
-    except (ValueError, TypeError, KeyError) as error:
+        passages = [(str(passage["document"]), str(passage["text"])) for passage in listed]
+        "".join(chain.from_iterable(passages)).encode()  # refuses half a surrogate pair
+        return passages
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise InputError(
             'PASSAGES must be a list of {"document": …, "text": …}.', code="bad_item"
         ) from error
