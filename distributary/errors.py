@@ -12,6 +12,7 @@ class ExitCode(IntEnum):
     INPUT = 3  # a value, file or record given by the user was refused
     UNAVAILABLE = 4  # a server that the command needs does not answer
     GAVE_UP = 5  # a supervised job failed too often in a row
+    SUPERSEDED = 6  # another attribution job has taken over; do not restart this one
 
 
 class DistributaryError(Exception):
