@@ -55,7 +55,8 @@ def build_state(
     Raises:
         DistributaryError: a text is missing or damaged, or `index_wrong`.
     """
-    if read_pointer(lake, manifest.name) == manifest.hash:
+    folder = index_folder(lake, manifest.name, manifest.hash)
+    if folder.exists() and read_pointer(lake, manifest.name) == manifest.hash:
         return False
     write_manifest(lake, manifest)
     build_indexes(lake, manifest, build_attribution)

@@ -1,6 +1,7 @@
 """Files that are there whole or not at all, also after a crash of the machine."""
 
 import os
+import threading
 from pathlib import Path
 
 
@@ -42,7 +43,7 @@ def make_folder(folder: Path) -> None:
 
 def place(path: Path, data: bytes) -> None:
     """Writes `path` through a temporary sibling; the name is durable after `sync_folder`."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
     with temporary.open("wb") as file:
         file.write(data)
         file.flush()

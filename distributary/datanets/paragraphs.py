@@ -79,7 +79,7 @@ def rst_paragraphs(text: str) -> Iterator[Paragraph]:
 
 def _is_rst_markup(lines: list[str]) -> bool:
     first = lines[0]
-    return first.startswith((" ", "..", ">>>", ":", "|", "__ ")) or bool(_RST_TABLE.match(first))
+    return first.startswith((" ", "..", ">>>", ":", "| ", "__ ")) or bool(_RST_TABLE.match(first))
 
 
 def _rst_lines(lines: list[str]) -> Iterator[str]:

@@ -3,23 +3,25 @@
 It reads files only, so that answers go on when the registry does not.
 """
 
+import logging
 import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from distributary.datanets.bm25 import Bm25
 from distributary.datanets.manifests import (
     index_folder,
-    pointer_path,
     read_manifest,
     read_pointer,
 )
 from distributary.datanets.texts import read_text
-from distributary.errors import InputError
+from distributary.errors import DistributaryError, InputError
+
+_log = logging.getLogger(__name__)
 
 POINTER_AGE_S_MAX = 1.0
 DATANETS_OPEN_MAX = 32
@@ -39,14 +41,10 @@ class Retrieved(NamedTuple):
     passages: tuple[Passage, ...]
 
 
-PointerStamp = tuple[int, int, int]
-
-
 @dataclass
 class _Open:
-    """A loaded state, and when and from which pointer file it was last known to be current."""
+    """A loaded state, and when it was last known to be current."""
 
-    stamp: PointerStamp
     checked_s: float
     manifest_hash: str
     documents: tuple[str, ...]
@@ -75,7 +73,8 @@ class Retriever:
 
         Raises:
             InputError: `bad_datanet_name`, or `unknown_datanet`: it has no current state.
-            DistributaryError: `manifest_damaged`, `text_missing`.
+            InputError: `unknown_manifest`: the lake lacks what its pointer names.
+            DistributaryError: `manifest_damaged`, `index_unreadable`, `text_missing`.
         """
         state = self._current(datanet)
         if state.index is None:
@@ -91,42 +90,54 @@ class Retriever:
         state = self._open.get(datanet)
         if state is not None and now_s - state.checked_s < POINTER_AGE_S_MAX:
             return state
-        with self._lock:
-            state = self._open.get(datanet)
-            if state is None or now_s - state.checked_s >= POINTER_AGE_S_MAX:
-                state = self._refresh(datanet, state, now_s)
-            return state
+        # While one thread loads a new state, the others go on with the old one.
+        if not self._lock.acquire(blocking=state is None):
+            return cast("_Open", state)
+        try:
+            return self._refresh(datanet, self._open.get(datanet), now_s)
+        finally:
+            self._lock.release()
 
     def _refresh(self, datanet: str, known: _Open | None, now_s: float) -> _Open:
-        stamp = self._stamp(datanet)
-        if known is not None and known.stamp == stamp:
-            known.checked_s = now_s
-            return known
         manifest_hash = read_pointer(self._lake, datanet)
-        if stamp is None or manifest_hash is None:
+        if manifest_hash is None:
             self._open.pop(datanet, None)
             raise InputError(
                 "There is no such datanet: see `distributary datanet list`.",
                 value=datanet,
                 code="unknown_datanet",
             )
-        state = self._load(datanet, manifest_hash, stamp, now_s)
-        self._open[datanet] = state
+        if known is None or known.manifest_hash != manifest_hash:
+            known = self._load_or_keep(datanet, manifest_hash, known)
+        known.checked_s = now_s
+        self._open[datanet] = known
         self._open.move_to_end(datanet)
         while len(self._open) > DATANETS_OPEN_MAX:
             self._open.popitem(last=False)
-        return state
+        return known
 
-    def _stamp(self, datanet: str) -> PointerStamp | None:
+    def _load_or_keep(self, datanet: str, manifest_hash: str, known: _Open | None) -> _Open:
         try:
-            status = pointer_path(self._lake, datanet).stat()
-        except FileNotFoundError:
-            return None
-        return status.st_ino, status.st_mtime_ns, status.st_size
+            return self._load(datanet, manifest_hash)
+        except DistributaryError as error:
+            if known is None:
+                raise
+            # Answers go on, and name the manifest that they were made with.
+            kept = {"datanet": datanet, "manifest": known.manifest_hash, "error": str(error)}
+            _log.warning({"msg": "a datanet stays at its last readable state", **kept})
+            return known
 
-    def _load(self, datanet: str, manifest_hash: str, stamp: PointerStamp, now_s: float) -> _Open:
+    def _load(self, datanet: str, manifest_hash: str) -> _Open:
         manifest = read_manifest(self._lake, datanet, manifest_hash)
         documents = tuple(entry.document for entry in manifest.documents)
         folder = index_folder(self._lake, datanet, manifest_hash) / "bm25"
-        index = Bm25(folder) if documents else None
-        return _Open(stamp, now_s, manifest_hash, documents, index)
+        try:
+            index = Bm25(folder) if documents else None
+        except (OSError, ValueError) as error:
+            raise DistributaryError(
+                "The retrieval index of a datanet cannot be read: delete its folder and add to the "
+                "datanet again.",
+                value=str(folder.parent),
+                code="index_unreadable",
+            ) from error
+        return _Open(0.0, manifest_hash, documents, index)
