@@ -89,7 +89,9 @@ def test_attribute__span_of_an_unseen_document_too_short__commons_earns() -> Non
     assert attribute(copied, "", SHOWN, CORPUS) == ALL_COMMONS
 
 
-def test_attribute__unseen_document_has_the_same_span_as_a_shown_one__only_the_shown_earns() -> None:
+def test_attribute__unseen_document_has_the_same_span_as_a_shown_one__only_the_shown_earns() -> (
+    None
+):
     corpus = PlainCorpus([*TEXTS.items(), ("d" * 64, TEXTS[RIVER])])
     assert attribute(TEXTS[RIVER], "", SHOWN, corpus) == Attribution(((RIVER, WHOLE),), 0)
 

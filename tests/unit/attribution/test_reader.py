@@ -10,7 +10,11 @@ from distributary.attribution.files import IndexUnavailableError
 from distributary.attribution.reader import Index, Indexes
 
 MANIFEST = "0" * 64
-DOCUMENTS = [("b" * 64, "The mill pond, the mill."), ("a" * 64, "A river. The mill?"), ("c" * 64, "")]
+DOCUMENTS = [
+    ("b" * 64, "The mill pond, the mill."),
+    ("a" * 64, "A river. The mill?"),
+    ("c" * 64, ""),
+]
 
 
 @pytest.fixture

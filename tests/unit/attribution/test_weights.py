@@ -11,7 +11,9 @@ from distributary.attribution.weights import (
 )
 
 
-@pytest.mark.parametrize(("numerator", "denominator"), [(1, 1), (3, 2), (7, 7), (10**9, 3), (2**40, 1)])
+@pytest.mark.parametrize(
+    ("numerator", "denominator"), [(1, 1), (3, 2), (7, 7), (10**9, 3), (2**40, 1)]
+)
 def test_log2_fixed__ratio__agrees_with_the_float_to_the_last_bits(
     numerator: int, denominator: int
 ) -> None:
