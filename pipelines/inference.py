@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 
 import apache_beam as beam
 
+from distributary.bodies import DEADLINE_MS_MAX
 from distributary.inference.engine import Engine, EngineConfig
 from distributary.inference.server import Outcome, Server, Topics
 from distributary.settings import Settings, load_settings
@@ -36,7 +37,7 @@ def make_engine(settings: Settings) -> Engine:
         consumer=consumer_config(settings, GROUP, settings.topic_prefix + GROUP),
         topic_id=topic_ids(settings, [name])[name],
         window_max=settings.window_max,
-        drain_s_max=settings.deadline_ms_max / 1000,
+        drain_s_max=DEADLINE_MS_MAX / 1000,
     )
     return Engine(config, lambda finish, fail: make_server(settings, finish, fail))
 
@@ -84,7 +85,7 @@ def make_server(
         ),
         leases=Leases(
             valkey,
-            lease_ms=settings.deadline_ms_max + LEASE_MARGIN_MS,
+            lease_ms=DEADLINE_MS_MAX + LEASE_MARGIN_MS,
             replay_s=settings.replay_s,
         ),
         outbox=Outbox(producer_config(settings, GROUP), asyncio.get_running_loop()),
@@ -133,11 +134,16 @@ def main(argv: Sequence[str] | None = None) -> int:
             ServeLanes("inference", topic, partitions, settings.topic_prefix + GROUP),
         )
 
+    def check() -> None:
+        settings.nodes()
+        for name in ("kafka", "valkey"):
+            settings.require(name)
+
     def drain() -> None:
         for engine in engines():
             engine.drain()
 
-    return run_job(Job("inference", build_all, drain), argv, settings)
+    return run_job(Job("inference", check, build_all, drain), argv, settings)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ from types import FrameType
 
 import apache_beam as beam
 
+from distributary.bodies import DEADLINE_MS_MAX
 from distributary.errors import DistributaryError, ExitCode
 from distributary.logs import configure_logs
 from distributary.settings import Settings
@@ -19,6 +20,7 @@ log = logging.getLogger(__name__)
 
 # A second signal ends the process at once; so does a drain that takes longer than any deadline.
 DRAIN_MARGIN_S = 30.0
+WAIT_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,13 @@ class Job:
 
     Attributes:
         name: for the logs.
+        check: raises a `DistributaryError` for what a user can mend, before anything starts.
         build: adds the job's transforms to a pipeline.
         drain: stops reading; the pipeline then ends by itself once all is finished.
     """
 
     name: str
+    check: Callable[[], None]
     build: Callable[[beam.Pipeline], None]
     drain: Callable[[], None]
 
@@ -45,16 +49,37 @@ def run_job(job: Job, argv: Sequence[str], settings: Settings) -> int:
     configure_logs(settings.log_level)
     stopping, ended = threading.Event(), threading.Event()
     failure: list[BaseException] = []
+    _on_signals(stopping)
+    try:
+        job.check()
+        pipeline = beam.Pipeline(options=job_options(argv, settings))
+        job.build(pipeline)
+        result = pipeline.run()
+    except Exception as error:
+        return _exit_code(job, error, stopping=False)
+    _on_signals(stopping)  # Beam's job server has set a handler of its own
 
-    def run() -> None:
+    def wait() -> None:
         try:
-            pipeline = beam.Pipeline(options=job_options(argv, settings))
-            job.build(pipeline)
-            pipeline.run().wait_until_finish()
+            result.wait_until_finish()
         except BaseException as error:
             failure.append(error)
         finally:
             ended.set()
+
+    threading.Thread(target=wait, name=job.name, daemon=True).start()
+    log.info({"msg": "job started", "job": job.name})
+    while not ended.wait(WAIT_S) and not stopping.is_set():
+        pass
+    if stopping.is_set():
+        log.info({"msg": "draining", "job": job.name})
+        job.drain()
+        ended.wait(DEADLINE_MS_MAX / 1000 + DRAIN_MARGIN_S)
+    return _exit_code(job, failure[0] if failure else None, stopping=stopping.is_set())
+
+
+def _on_signals(stopping: threading.Event) -> None:
+    """SIGTERM and SIGINT ask for a drain; the second one ends the process."""
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
         if stopping.is_set():
@@ -63,18 +88,9 @@ def run_job(job: Job, argv: Sequence[str], settings: Settings) -> int:
 
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
-    threading.Thread(target=run, name=job.name, daemon=True).start()
-    log.info({"msg": "job started", "job": job.name})
-    while not ended.wait(0.2) and not stopping.is_set():
-        pass
-    if stopping.is_set():
-        log.info({"msg": "draining", "job": job.name})
-        job.drain()
-        ended.wait(settings.deadline_ms_max / 1000 + DRAIN_MARGIN_S)
-    return _exit_code(job, failure[0] if failure else None, stopping.is_set())
 
 
-def _exit_code(job: Job, failure: BaseException | None, stopping: bool) -> int:
+def _exit_code(job: Job, failure: BaseException | None, *, stopping: bool) -> int:
     if isinstance(failure, DistributaryError):
         log.error({"msg": str(failure), "code": failure.code, "job": job.name})
         return failure.exit_code

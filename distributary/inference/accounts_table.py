@@ -27,6 +27,8 @@ class AccountsTable:
         self._position = 0
         self._closed = threading.Event()
         self._consumer = Consumer(config)
+        # A call into a consumer waits for its poll to end, and a loop of polls starves it.
+        self._asking = Consumer(config)
         low, _high = self._watermarks()
         self._position = low
         self._consumer.assign([TopicPartition(topic, 0, low)])
@@ -34,7 +36,7 @@ class AccountsTable:
         self._thread.start()
 
     def _watermarks(self) -> tuple[int, int]:
-        low, high = self._consumer.get_watermark_offsets(self._partition, timeout=LOAD_S_MAX)
+        low, high = self._asking.get_watermark_offsets(self._partition, timeout=LOAD_S_MAX)
         return int(low), int(high)
 
     def _follow(self) -> None:
@@ -91,3 +93,4 @@ class AccountsTable:
         self._closed.set()
         self._thread.join()
         self._consumer.close()
+        self._asking.close()

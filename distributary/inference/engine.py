@@ -115,7 +115,7 @@ class Engine:
                 {"msg": "lane failed", "partition": lane.address.partition, "error": lane.failure}
             )
         else:
-            await asyncio.to_thread(lane.commit, lane.position)
+            await asyncio.wrap_future(lane.commit(lane.position))
             lane.drained = True
         await asyncio.to_thread(lane.close)
 

@@ -1,11 +1,15 @@
-"""A lane: reads one partition of requests and knows which of its records are finished."""
+"""A lane: reads one partition of requests and knows which of its records are finished.
+
+The consumer is used on the lane's reading thread alone: a call from another thread waits for the
+poll under way, and a loop of polls starves it.
+"""
 
 import asyncio
 import logging
 import threading
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from distributary.errors import UnavailableError
@@ -41,6 +45,8 @@ class Lane:
         self.address = address
         self._topic_id = topic_id
         self._consumer = Consumer(config | {"group.id": address.group})
+        self._here = TopicPartition(address.topic, address.partition)
+        self._high = 0
         start = self._start_offset(mark)
         self._water = LowWater(start)
         self._outcomes: Counter[str] = Counter()
@@ -62,11 +68,8 @@ class Lane:
         Raises:
             UnavailableError: the position was removed by retention; records are lost to us.
         """
-        from confluent_kafka import TopicPartition
-
-        here = TopicPartition(self.address.topic, self.address.partition)
-        (committed,) = self._consumer.committed([here], timeout=METADATA_S_MAX)
-        low, high = self._consumer.get_watermark_offsets(here, timeout=METADATA_S_MAX)
+        (committed,) = self._consumer.committed([self._here], timeout=METADATA_S_MAX)
+        low, high = self._consumer.get_watermark_offsets(self._here, timeout=METADATA_S_MAX)
         known = max(committed.offset, -1 if mark is None else mark)
         if known >= 0 and not low <= known <= high:
             raise UnavailableError(
@@ -102,6 +105,7 @@ class Lane:
         from confluent_kafka import KafkaError
 
         first = self._consumer.poll(POLL_S)
+        _low, self._high = self._consumer.get_watermark_offsets(self._here, cached=True)
         if first is None:
             return []
         messages = [first, *self._consumer.consume(READ_MAX - 1, timeout=0)]
@@ -137,26 +141,26 @@ class Lane:
             taken, self._outcomes = self._outcomes, Counter()
         return dict(taken)
 
-    def commit(self, offset: int) -> None:
-        """Commits a position to Kafka; never one that another commit has passed."""
+    def commit(self, offset: int) -> "Future[None]":
+        """Commits a position to Kafka, soon; never one that a later commit has passed."""
+        future = self._reading.submit(self._commit, offset)
+        future.add_done_callback(_log_failure)
+        return future
+
+    def _commit(self, offset: int) -> None:
         from confluent_kafka import TopicPartition
 
-        if offset <= self._committed:
-            return
-        self._committed = offset
-        here = TopicPartition(self.address.topic, self.address.partition, offset)
-        self._consumer.commit(offsets=[here], asynchronous=False)
+        if offset > self._committed:
+            here = TopicPartition(self.address.topic, self.address.partition, offset)
+            self._consumer.commit(offsets=[here], asynchronous=False)
+            self._committed = offset
 
     def observe(self, metrics: Metrics, label: str, now: float) -> None:
         """Sets the gauges of this lane; `now` is in seconds of the monotonic clock."""
-        from confluent_kafka import TopicPartition
-
-        here = TopicPartition(self.address.topic, self.address.partition)
-        _low, high = self._consumer.get_watermark_offsets(here, cached=True)
         position, ahead = self.position, self.ahead
         if position != self._seen_position or not ahead:
             self._seen_position, self._moved_at = position, now
-        metrics.lag.labels(label).set(max(0, int(high) - position))
+        metrics.lag.labels(label).set(max(0, int(self._high) - position))
         metrics.ahead.labels(label).set(ahead)
         metrics.mark_age_s.labels(label).set(now - self._moved_at)
 
@@ -169,3 +173,9 @@ class Lane:
         """Closes the consumer, and with it the lane."""
         self._reading.shutdown(wait=True)
         self._consumer.close()
+
+
+def _log_failure(future: "Future[None]") -> None:
+    """A commit that failed costs a look-up per record after a crash, and nothing else."""
+    if not future.cancelled() and (error := future.exception()) is not None:
+        log.warning({"msg": "position not committed", "error": str(error)})

@@ -1,0 +1,166 @@
+"""The model `attribute` on our own Triton, asked in batches with a bounded number in flight."""
+
+import queue
+import random
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import tritonclient.grpc as triton
+from tritonclient.utils import InferenceServerException
+
+from distributary.errors import UnavailableError
+from distributary.recording.weights import Question, Reply
+
+MODEL: Final = "attribute"
+BATCH_MAX: Final = 64
+# A batch takes half a second at 7 ms an answer; a restart of the server must not be mistaken.
+DEADLINE_S: Final = 60.0
+ATTEMPTS_MAX: Final = 5
+PAUSE_S: Final = (0.010, 0.050)
+BUSY: Final = frozenset(
+    f"StatusCode.{code}" for code in ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED")
+)
+_INPUTS: Final = {
+    "ANSWER": "answer",
+    "QUESTION": "question",
+    "PASSAGES": "passages",
+    "DATANET": "datanet",
+    "MANIFEST": "manifest_hash",
+}
+_CHANNEL: Final = [
+    # Without a ceiling gRPC waits up to two minutes before it tries a restarted server again.
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 1_000),
+    ("grpc.max_send_message_length", -1),
+    ("grpc.max_receive_message_length", -1),
+]
+
+
+@dataclass
+class _Part:
+    """Consecutive questions that go out as one batch."""
+
+    first: int
+    questions: Sequence[Question]
+    attempts: int = 0
+
+
+class AttributeClient:
+    """Asks for weights; safe to use from several lanes at once, which share the bound in flight."""
+
+    def __init__(self, address: str, batches_in_flight_max: int, deadline_s: float = DEADLINE_S):
+        self._client = triton.InferenceServerClient(address, channel_args=_CHANNEL)
+        self._slots = threading.BoundedSemaphore(batches_in_flight_max)
+        self._deadline_s = deadline_s
+
+    def __call__(self, questions: Sequence[Question]) -> list[Reply]:
+        """Returns the replies in the order of the questions.
+
+        A batch that fails although Triton serves is halved, down to the question that it cannot
+        answer, which alone gets an error.
+
+        Raises:
+            UnavailableError: Triton does not answer, or answers no question at all.
+        """
+        replies: list[Reply | None] = [None] * len(questions)
+        done: queue.SimpleQueue[tuple[_Part, Any, Exception | None]] = queue.SimpleQueue()
+        under_way = 0
+        for first in range(0, len(questions), BATCH_MAX):
+            self._send(_Part(first, questions[first : first + BATCH_MAX]), done)
+            under_way += 1
+        failure: UnavailableError | None = None
+        failed = 0
+        while under_way:
+            part, result, error = done.get()
+            under_way -= 1
+            found = _replies(result, len(part.questions)) if error is None else None
+            if found is not None:
+                replies[part.first : part.first + len(found)] = found
+            elif failure is not None:
+                continue
+            elif _is_busy(error) or part.attempts < 1:
+                failure = _exhausted(part, error)
+                if failure is None:
+                    under_way += self._again([part], done)
+            elif len(part.questions) > 1:
+                under_way += self._again(_halves(part), done)
+            else:
+                failed += 1
+                replies[part.first] = Reply("", f"not_attributed: {str(error)[:200]}")
+        if failure is None and failed and failed == len(questions):
+            failure = UnavailableError(f"Triton attributes nothing ({replies[0]}).")
+        if failure is not None:
+            raise failure
+        return [reply for reply in replies if reply is not None]
+
+    def close(self) -> None:
+        """Closes the connection."""
+        self._client.close()
+
+    def _again(self, parts: Sequence[_Part], done: "queue.SimpleQueue[Any]") -> int:
+        time.sleep(random.uniform(*PAUSE_S))  # noqa: S311 (spreads load, decides nothing)
+        for part in parts:
+            part.attempts += 1
+            self._send(part, done)
+        return len(parts)
+
+    def _send(self, part: _Part, done: "queue.SimpleQueue[Any]") -> None:
+        self._slots.acquire()
+
+        def finish(result: Any, error: Exception | None) -> None:
+            self._slots.release()
+            done.put((part, result, error))
+
+        try:
+            self._client.async_infer(
+                MODEL, _tensors(part.questions), finish, client_timeout=self._deadline_s
+            )
+        except InferenceServerException as error:
+            finish(None, error)
+
+
+def _tensors(questions: Sequence[Question]) -> list[triton.InferInput]:
+    tensors = []
+    for name, attribute in _INPUTS.items():
+        values = [getattr(question, attribute).encode() for question in questions]
+        tensor = triton.InferInput(name, [len(values), 1], "BYTES")
+        tensor.set_data_from_numpy(np.array(values, dtype=np.object_).reshape(-1, 1))
+        tensors.append(tensor)
+    return tensors
+
+
+def _replies(result: Any, count: int) -> list[Reply] | None:
+    """The replies of a batch; None unless there is exactly one for each question."""
+    weights, errors = result.as_numpy("WEIGHTS"), result.as_numpy("ERROR")
+    if weights is None or errors is None or weights.size != count or errors.size != count:
+        return None
+    pairs = zip(weights.reshape(-1), errors.reshape(-1), strict=True)
+    return [Reply(_text(weight), _text(error)) for weight, error in pairs]
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", errors="replace")
+
+
+def _is_busy(error: Exception | None) -> bool:
+    return isinstance(error, InferenceServerException) and error.status() in BUSY
+
+
+def _exhausted(part: _Part, error: Exception | None) -> UnavailableError | None:
+    if part.attempts + 1 < ATTEMPTS_MAX:
+        return None
+    return UnavailableError(
+        f"Triton does not attribute: check the setting `triton_trusted` ({str(error)[:200]})."
+    )
+
+
+def _halves(part: _Part) -> list[_Part]:
+    middle = len(part.questions) // 2
+    return [
+        _Part(part.first, part.questions[:middle], part.attempts),
+        _Part(part.first + middle, part.questions[middle:], part.attempts),
+    ]
