@@ -172,17 +172,22 @@ def _show_status(as_json: bool) -> None:
     if as_json:
         print_json([asdict(line) for line in lines])
         return
-    columns = ("server", "state", "pid", "endpoint", "up", "restarts", "memory", "why")
+    columns = ("server", "state", "pid", "endpoint", "up", "restarts", "memory")
     print_table("Servers", columns, [_row(line) for line in lines])
+    for line in lines:
+        if line.reason:
+            messages.print(f"{line.name}: {line.reason}", markup=False)
 
 
 def _row(line: "ServerStatus") -> tuple[Any, ...]:
     from datetime import timedelta
 
+    from distributary.stack.report import brief
+
     uptime = None if line.uptime_s is None else timedelta(seconds=line.uptime_s)
     memory = None if line.memory_bytes is None else f"{line.memory_bytes / 1e6:.0f} MB"
-    endpoint, reason = line.endpoint or None, line.reason or None
-    return (line.name, line.state, line.pid, endpoint, uptime, line.restarts, memory, reason)
+    endpoint = brief(line.endpoint) or None
+    return (line.name, line.state, line.pid, endpoint, uptime, line.restarts, memory)
 
 
 @contextmanager

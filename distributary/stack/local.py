@@ -114,5 +114,5 @@ class LocalStack:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for process in reversed(self._processes.values()):
-            process.stop()
+        for process in self._processes.values():
+            process.stop(immediate=True)

@@ -17,6 +17,8 @@ from distributary.stack import launch
 from distributary.stack.server import Server
 
 POLL_S = 0.05
+CHILDREN_S_MAX = 10.0
+CHILDREN_S_MAX_IMMEDIATE = 1.0
 UNPRIVILEGED_USER = "nobody"
 
 
@@ -136,7 +138,12 @@ class ServerProcess:
                 start_new_session=True,
             )
         self.pid = self._popen.pid
-        self.identity = Identity(self.pid, start_ticks(self.pid) or 0, server.argv)
+        self._identity = Identity(self.pid, start_ticks(self.pid) or 0, server.argv)
+
+    @property
+    def identity(self) -> Identity:
+        """What tells this process from any other."""
+        return self._identity
 
     @property
     def exit_code(self) -> int | None:
@@ -151,13 +158,13 @@ class ServerProcess:
             if not wait_until(lambda: self.exit_code is not None, server.stop_s_max):
                 self._popen.kill()
                 self._popen.wait()
-        end_session(self.pid, 5.0)
+        end_session(self.pid, CHILDREN_S_MAX_IMMEDIATE if immediate else CHILDREN_S_MAX)
 
     def kill(self) -> None:
         """Sends SIGKILL to the server alone, as a crash would, and waits for the end of all."""
         self._popen.kill()
         self._popen.wait()
-        end_session(self.pid, 10.0)
+        end_session(self.pid, CHILDREN_S_MAX)
 
 
 def end_stale(identity: Identity, stop_signal: Signals, limit_s: float) -> bool:
@@ -167,7 +174,7 @@ def end_stale(identity: Identity, stop_signal: Signals, limit_s: float) -> bool:
     os.kill(identity.pid, stop_signal)
     if not wait_until(lambda: not identity.alive(), limit_s) and identity.alive():
         os.kill(identity.pid, SIGKILL)
-    end_session(identity.pid, 5.0)
+    end_session(identity.pid, CHILDREN_S_MAX)
     return True
 
 

@@ -49,6 +49,11 @@ def mask(uri: str) -> str:
     return f"{scheme}{slashes}{login.partition(':')[0]}:***@{tail}"
 
 
+def brief(uri: str) -> str:
+    """The part of a URI that says where: host, port and path, without scheme and login."""
+    return uri.rpartition("://")[2].rpartition("@")[2]
+
+
 def _memory(pid: int) -> int:
     total = 0
     for process in session_members(pid):

