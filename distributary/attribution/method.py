@@ -94,7 +94,7 @@ def _passage_line(text: str) -> str:
 
 def _by_document(passages: Sequence[tuple[str, str]]) -> Mapping[str, tuple[str, ...]]:
     shown: dict[str, tuple[str, ...]] = {}
-    for document, text in sorted(passages):
+    for document, text in passages:
         shown[document] = (*shown.get(document, ()), _passage_line(text))
     if len(shown) > SHARERS_MAX:
         raise InputError(

@@ -35,6 +35,12 @@ def test_excerpt__rare_word_against_common_ones__the_rare_one_wins() -> None:
     assert "Zambezi." in excerpt("paragraph speaks of Zambezi", text, 120)
 
 
+def test_excerpt__words_far_apart__the_place_that_has_them_together_wins() -> None:
+    apart = ["Zambezi.", *FILLER[:20], "Delta.", *FILLER[20:]]
+    text = "\n\n".join([*apart, "The Zambezi has a delta."])
+    assert "The Zambezi has a delta." in excerpt("Zambezi delta", text, 150)
+
+
 @pytest.mark.parametrize(
     "text",
     ["x" * 100_000, "a " * 50_000, "\n" * 70_000, "\n\na" * 30_000, "水。" * 50_000, "." * 90_000],

@@ -67,3 +67,4 @@ def test_maximal_spans__long_text__asks_at_most_twice_a_word() -> None:
 
 def test_longest_cover__overlapping_spans__takes_the_longest() -> None:
     assert longest_cover(5, [(0, 2), (1, 4)]) == [2, 3, 3, 3, 0]
+    assert longest_cover(5, [(0, 3), (2, 4)]) == [3, 3, 3, 2, 0]
