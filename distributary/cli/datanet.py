@@ -156,6 +156,7 @@ def show(name: Name, as_json: JsonOption = False) -> None:
     Example: distributary datanet show papers
     """
     from distributary.datanets.changes import unknown_datanet
+    from distributary.datanets.documents import parse_datanet_name
     from distributary.datanets.manifests import read_pointer
     from distributary.settings import load_settings
     from distributary.store import connect
@@ -163,7 +164,7 @@ def show(name: Name, as_json: JsonOption = False) -> None:
 
     settings = load_settings()
     with connect(settings.require("postgres")) as connection:
-        if not datanet_exists(connection, name):
+        if not datanet_exists(connection, parse_datanet_name(name)):
             raise unknown_datanet(name)
         shown = {
             "datanet": name,

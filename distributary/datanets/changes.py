@@ -18,6 +18,7 @@ from distributary.datanets.manifests import (
     Manifest,
     drop_pointer,
     make_manifest,
+    read_manifest,
     read_pointer,
 )
 from distributary.datanets.reading import check_totals
@@ -122,8 +123,8 @@ class Registrar:
         with store.datanet_lock(self._connection, name):
             with self._connection.transaction():
                 self._require(name)
-                wanted = self._wanted(name)
-                documents = sorted({_resolve(wanted, prefix) for prefix in prefixes})
+                there = self._there(name)
+                documents = sorted({_resolve(there, prefix) for prefix in prefixes})
                 removed = store.remove_documents(self._connection, name, documents)
             manifest = self._build(name)
         return Removed(manifest.hash, len(manifest.documents), removed)
@@ -147,6 +148,13 @@ class Registrar:
     def _require(self, name: str) -> None:
         if not store.datanet_exists(self._connection, name):
             raise unknown_datanet(name)
+
+    def _there(self, name: str) -> set[str]:
+        """What is registered or still served, so that an interrupted removal can be repeated."""
+        entries = store.datanet_entries(self._connection, name)
+        current = read_pointer(self._lake, name)
+        served = read_manifest(self._lake, name, current).documents if current else ()
+        return {entry.document for entry in (*entries, *served)}
 
     def _wanted(self, name: str) -> Manifest:
         manifest = make_manifest(name, store.datanet_entries(self._connection, name))
@@ -189,8 +197,8 @@ def _part(
     return owned, others
 
 
-def _resolve(manifest: Manifest, prefix: str) -> str:
-    found = [entry.document for entry in manifest.documents if entry.document.startswith(prefix)]
+def _resolve(documents: set[str], prefix: str) -> str:
+    found = [document for document in documents if document.startswith(prefix)]
     if len(prefix) < PREFIX_DIGITS_MIN or not found:
         raise InputError(
             f"The datanet has no such document: give at least {PREFIX_DIGITS_MIN} digits of a hash "
