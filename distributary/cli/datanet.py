@@ -160,7 +160,8 @@ def show(name: Name, as_json: JsonOption = False) -> None:
     from distributary.datanets.manifests import read_pointer
     from distributary.settings import load_settings
     from distributary.store import connect
-    from distributary.store.datanets import datanet_documents, datanet_exists, list_owners
+    from distributary.store.datanets import datanet_documents, datanet_exists
+    from distributary.store.owners import list_owners
 
     settings = load_settings()
     with connect(settings.require("postgres")) as connection:

@@ -32,7 +32,7 @@ def bind(
     from distributary.identity import parse_address
     from distributary.settings import load_settings
     from distributary.store import connect
-    from distributary.store.datanets import bind_owner
+    from distributary.store.owners import bind_owner
 
     owner, payee = parse_owner_label(label), parse_address(address)
     with connect(load_settings().require("postgres")) as connection:
@@ -56,7 +56,7 @@ def list_(
 
     from distributary.settings import load_settings
     from distributary.store import connect
-    from distributary.store.datanets import list_owners
+    from distributary.store.owners import list_owners
 
     with connect(load_settings().require("postgres")) as connection:
         rows = [asdict(row) for row in list_owners(connection, datanet=datanet)]
@@ -84,7 +84,7 @@ def show(label: Label, as_json: JsonOption = False) -> None:
     from distributary.datanets.documents import parse_owner_label
     from distributary.settings import load_settings
     from distributary.store import connect
-    from distributary.store.datanets import list_owners, owner_datanets, unknown_owner
+    from distributary.store.owners import list_owners, owner_datanets, unknown_owner
 
     owner = parse_owner_label(label)
     with connect(load_settings().require("postgres")) as connection:

@@ -1,4 +1,4 @@
-"""The registry of owners, documents and datanets in Postgres."""
+"""The registry of documents and datanets in Postgres."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -48,16 +48,6 @@ class DocumentRow:
     licence: str
     bytes: int
     title: str
-
-
-@dataclass(frozen=True)
-class OwnerRow:
-    """An owner, the documents registered as his, and his payee, None until bound."""
-
-    owner: str
-    documents: int
-    bytes: int
-    payee: str | None
 
 
 @contextmanager
@@ -256,98 +246,3 @@ def record_manifest(connection: Connection[TupleRow], manifest: Manifest) -> Non
             sum(entry.bytes for entry in manifest.documents),
         ),
     )
-
-
-def bind_owner(connection: Connection[TupleRow], owner: str, payee: str) -> bool:
-    """Binds an owner to a payee for good; False if the two were bound already.
-
-    Args:
-        connection: the caller commits.
-        owner: a label.
-        payee: an address in lower case.
-
-    Raises:
-        InputError: `unknown_owner`, or `already_bound` to another payee.
-    """
-    is_new = connection.execute(
-        """
-        insert into payee_bindings (owner_id, payee)
-        select owner_id, %s from owners where label = %s
-        on conflict do nothing
-        """,
-        (payee, owner),
-    ).rowcount
-    found = connection.execute(
-        "select payee from payee_bindings join owners using (owner_id) where label = %s", (owner,)
-    ).fetchone()
-    if found is None:
-        raise unknown_owner(owner)
-    if found[0] != payee:
-        raise InputError(
-            f"The owner is bound to {found[0]} already, and a binding is for good.",
-            value=owner,
-            code="already_bound",
-        )
-    return is_new == 1
-
-
-def unknown_owner(owner: str) -> InputError:
-    """The error for a label that no document names."""
-    return InputError(
-        "There is no such owner: an owner is known from the first document on; see "
-        "`distributary owner list`.",
-        value=owner,
-        code="unknown_owner",
-    )
-
-
-def list_owners(
-    connection: Connection[TupleRow], datanet: str | None = None, owner: str | None = None
-) -> list[OwnerRow]:
-    """Owners sorted by label.
-
-    Args:
-        connection: any.
-        datanet: only owners in this datanet, counting only its documents.
-        owner: only this label.
-    """
-    with connection.cursor(row_factory=class_row(OwnerRow)) as cursor:
-        return cursor.execute(
-            """
-            select
-                label as owner,
-                count(document_id) as documents,
-                coalesce(sum(bytes), 0)::int8 as bytes,
-                payee
-            from owners
-            left join documents using (owner_id)
-            left join payee_bindings using (owner_id)
-            where (%(owner)s::text is null or label = %(owner)s)
-                and (
-                    %(datanet)s::text is null
-                    or document_id in (
-                        select document_id from datanet_documents where name = %(datanet)s
-                    )
-                )
-            group by label, payee
-            order by label collate "C"
-            """,
-            {"datanet": datanet, "owner": owner},
-        ).fetchall()
-
-
-def owner_datanets(connection: Connection[TupleRow], owner: str) -> dict[str, int]:
-    """How many documents of an owner each datanet holds, by the datanet's name."""
-    rows = connection.execute(
-        """
-        select name, count(*)
-        from datanet_documents
-        join documents using (document_id)
-        join owners using (owner_id)
-        where label = %s
-        group by name
-        order by name
-        """,
-        (owner,),
-    )
-    return {row[0]: row[1] for row in rows}

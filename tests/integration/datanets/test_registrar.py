@@ -14,7 +14,7 @@ from distributary.datanets.documents import Document, make_document
 from distributary.datanets.manifests import read_manifest, read_pointer
 from distributary.datanets.retrieval import Retriever
 from distributary.errors import InputError
-from distributary.store import connect, migrate
+from distributary.store import connect, migrate, owners
 from distributary.store import datanets as store
 
 PAYEE = "0x" + "1" * 40
@@ -94,7 +94,7 @@ def test_add_documents__one_content_by_two_owners_at_once__the_first_owns_it(
     both = documents("a heron", owner="zoologist") + documents("a heron", owner="author")
     added = registrar.add_documents("a", both)
     assert (added.added, len(added.owned_by_others)) == (1, 1)
-    assert [row.owner for row in store.list_owners(connection)] == ["zoologist"]
+    assert [row.owner for row in owners.list_owners(connection)] == ["zoologist"]
 
 
 def test_add_documents__removed_content__still_its_first_owners(registrar: Registrar) -> None:
@@ -157,12 +157,12 @@ def test_bind_owner__again_and_to_another__first_binding_stands(
     registrar: Registrar, connection: Connection
 ) -> None:
     registrar.add_documents("a", documents("a heron"))
-    assert code_of(store.bind_owner, connection, "nobody", PAYEE) == "unknown_owner"
-    assert store.bind_owner(connection, "author", PAYEE) is True
-    assert store.bind_owner(connection, "author", PAYEE) is False
+    assert code_of(owners.bind_owner, connection, "nobody", PAYEE) == "unknown_owner"
+    assert owners.bind_owner(connection, "author", PAYEE) is True
+    assert owners.bind_owner(connection, "author", PAYEE) is False
     other = PAYEE.replace("1", "2")
-    assert code_of(store.bind_owner, connection, "author", other) == "already_bound"
-    assert [row.payee for row in store.list_owners(connection)] == [PAYEE]
+    assert code_of(owners.bind_owner, connection, "author", other) == "already_bound"
+    assert [row.payee for row in owners.list_owners(connection)] == [PAYEE]
 
 
 @pytest.mark.parametrize(
