@@ -22,7 +22,8 @@ DEADLINE_S: Final = 60.0
 ATTEMPTS_MAX: Final = 5
 PAUSE_S: Final = (0.010, 0.050)
 BUSY: Final = frozenset(
-    f"StatusCode.{code}" for code in ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED")
+    f"StatusCode.{code}"
+    for code in ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "CANCELLED")
 )
 _INPUTS: Final = {
     "ANSWER": "answer",

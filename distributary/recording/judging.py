@@ -21,6 +21,7 @@ TOKENS_MAX = 10**9
 DETAIL_CHARACTERS_MAX = 300
 
 _HEX = {digits: re.compile(rf"[0-9a-f]{{{digits}}}") for digits in (64, 128)}
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _ADDRESS = re.compile(r"0x[0-9a-f]{40}")
 _HASHES = {"request_hash": 64, "body_hash": 64, "key": 64, "signature": 128}
 _STAMPED_HASHES = ("price_hash", "split_hash", "manifest_hash")
@@ -150,9 +151,10 @@ def _check_types(answer: Answer) -> None:
         value = getattr(answer, name)
         _check(name, value is None or _is_whole(value, TOKENS_MAX))
     for name in _TEXTS:
-        _check(name, type(getattr(answer, name)) is str)
+        _check(name, _is_text(getattr(answer, name)))
     for name in _OPTIONAL_TEXTS:
-        _check(name, isinstance(getattr(answer, name), str | None))
+        value = getattr(answer, name)
+        _check(name, value is None or _is_text(value))
     _check("account", _ADDRESS.fullmatch(answer.account) is not None)
     _check(
         "charge_units", answer.charge_units is None or parse_units(answer.charge_units) is not None
@@ -163,6 +165,13 @@ def _check_types(answer: Answer) -> None:
 
 def _are_hashes(values: object) -> bool:
     return isinstance(values, list) and all(_is_hex(value, 64) for value in values)
+
+
+def _is_text(value: object) -> bool:
+    """Whether it is text without half a surrogate pair, which JSON can write and UTF-8 cannot."""
+    if not isinstance(value, str):
+        return False
+    return value.isascii() or not _SURROGATE.search(value)
 
 
 def _is_hex(value: object, digits: int) -> bool:
