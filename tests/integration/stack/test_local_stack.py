@@ -5,7 +5,7 @@ from collections.abc import Callable
 import psycopg
 import redis
 from confluent_kafka import Consumer, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient, NewTopic
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
 from distributary.stack.local import LocalStack
 
