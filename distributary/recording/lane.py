@@ -149,8 +149,10 @@ class AnswersLane:
 
 def read_message(message: "Message") -> AnswerRecord:
     """A record as Kafka gave it."""
-    headers = dict(message.headers() or ())
+    headers: dict[str, Any] = dict(message.headers() or ())
     given = headers.get("ce_traceparent") or b""
     traceparent = given.decode("ascii", "ignore")[:TRACEPARENT_CHARACTERS_MAX] or None
     _kind, timestamp_ms = message.timestamp()
-    return AnswerRecord(message.offset(), max(0, timestamp_ms), traceparent, message.value() or b"")
+    offset: Any = message.offset()
+    value: Any = message.value() or b""
+    return AnswerRecord(offset, max(0, timestamp_ms), traceparent, value)

@@ -1,0 +1,262 @@
+"""A stream of answers that the test wrote itself, a job in a process of its own, and the count.
+
+The count reads Kafka, Postgres and Parquet by itself and shares no code with the job.
+"""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+from distributary.answers import Answer
+from distributary.datanets.texts import text_path
+from distributary.identity import partition_of
+from distributary.kafka import create_topics
+from distributary.settings import PREFIX, Settings
+from distributary.store import connect, migrate
+from tests.signed_answers import Customer
+
+WAIT_S = 120.0
+TOPIC = "inference.answers"
+DOCUMENTS = {
+    hashlib.sha256(text.encode()).hexdigest(): text
+    for text in (f"What document {number} says." for number in range(4))
+}
+
+
+def until(condition: Callable[[], bool], wait_s: float = WAIT_S) -> None:
+    """Waits for a condition, with a limit."""
+    limit = time.monotonic() + wait_s
+    while not condition():
+        assert time.monotonic() < limit, "it did not come about in time"
+        time.sleep(0.1)
+
+
+@dataclass
+class Stream:
+    """Topics, database and lake of one test.
+
+    Attributes:
+        settings: endpoints of the servers.
+        dsn: a database made for the test.
+    """
+
+    settings: Settings
+    dsn: str
+    lake: Path
+    environment: dict[str, str] = field(default_factory=dict)
+    jobs: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        create_topics(self.settings)
+        migrate(self.dsn)
+        self.lake.mkdir(parents=True, exist_ok=True)
+        for document, text in DOCUMENTS.items():
+            path = text_path(self.lake, document)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        with connect(self.dsn) as connection:
+            connection.execute("insert into owners (label) values ('author')")
+            for document in DOCUMENTS:
+                connection.execute(
+                    "insert into documents (document, owner_id, bytes, title) "
+                    "values (%s, 1, 1, '')",
+                    (document,),
+                )
+
+    def register(self, customer: Customer) -> None:
+        """Delegates a customer's session key, as far as the job can see."""
+        with connect(self.dsn) as connection:
+            connection.execute("insert into accounts (account) values (%s)", (customer.account,))
+            connection.execute(
+                "insert into delegations values (%s, %s, %s, %s)",
+                (customer.account, customer.public, 2**40, "0x" + "0" * 130),
+            )
+
+    def answer(self, customer: Customer, number: int, **changes: Any) -> Answer:
+        """An answer that was shown one of the documents of the test."""
+        shown = [sorted(DOCUMENTS)[number % len(DOCUMENTS)]]
+        return customer.answer(number, **({"passages": shown} | changes))
+
+    def produce(self, answers: Iterable[Answer | bytes]) -> None:
+        """Writes records as the inference job does; bytes go to partition 0 as they are."""
+        producer = Producer({"bootstrap.servers": self.settings.kafka, "acks": "all"})
+        for answer in answers:
+            value = answer if isinstance(answer, bytes) else answer.payload()
+            partition = (
+                0
+                if isinstance(answer, bytes)
+                else partition_of(answer.request_hash, self.settings.partitions)
+            )
+            producer.produce(TOPIC, value, partition=partition)
+            producer.poll(0)
+        assert producer.flush(30) == 0
+
+    def start_job(self, **environment: str) -> "subprocess.Popen[bytes]":
+        """Starts the job as an operator would, in a process of its own."""
+        given = {
+            "KAFKA": self.settings.kafka,
+            "POSTGRES": self.dsn,
+            "TRITON_TRUSTED": self.settings.triton_trusted,
+            "PRISM": self.settings.prism,
+            "LAKE": str(self.lake),
+            "HOME": str(self.settings.home),
+            "BUNDLE_S": "0.2",
+            "METRICS_PORT_ATTRIBUTION": "0",
+        }
+        log = self.lake.parent / f"job-{len(self.jobs)}.log"
+        with log.open("wb") as file:
+            job = subprocess.Popen(
+                [sys.executable, "-m", "pipelines.attribution"],
+                env=os.environ
+                | {PREFIX + name: value for name, value in given.items()}
+                | environment,
+                stderr=file,
+                stdout=file,
+                start_new_session=True,
+            )
+        self.jobs.append(job)
+        return job
+
+    def end_jobs(self) -> None:
+        """Ends every job with all its children."""
+        for job in self.jobs:
+            self.kill(job)
+
+    @staticmethod
+    def kill(job: "subprocess.Popen[bytes]") -> None:
+        """`kill -9` of a job and of the runner that it started."""
+        with suppress(ProcessLookupError):
+            os.killpg(job.pid, signal.SIGKILL)
+        job.wait()
+
+    def highs(self) -> dict[int, int]:
+        """Kafka's end of each partition."""
+        consumer = Consumer({"bootstrap.servers": self.settings.kafka, "group.id": "count"})
+        try:
+            return {
+                partition: consumer.get_watermark_offsets(TopicPartition(TOPIC, partition), 10)[1]
+                for partition in range(self.settings.partitions)
+            }
+        finally:
+            consumer.close()
+
+    def positions(self) -> dict[int, int]:
+        """Where Postgres stands in each partition."""
+        with connect(self.dsn) as connection:
+            rows = connection.execute("select partition, next_offset from consumed").fetchall()
+        return dict.fromkeys(range(self.settings.partitions), 0) | dict(rows)
+
+    def committed(self) -> int:
+        """How many offsets Postgres is past."""
+        return sum(self.positions().values())
+
+    def wait_until_committed(self, wait_s: float = WAIT_S) -> None:
+        """Waits until every record in Kafka is in Postgres."""
+        highs = self.highs()
+
+        def done() -> bool:
+            with suppress(Exception):
+                return self.positions() == highs
+            return False
+
+        until(done, wait_s)
+
+    def records(self) -> list[tuple[int, int, bytes]]:
+        """Every record of the topic: partition, offset, value."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.settings.kafka,
+                "group.id": "count",
+                "enable.auto.commit": False,
+            }
+        )
+        highs = self.highs()
+        consumer.assign([TopicPartition(TOPIC, partition, 0) for partition in highs])
+        found: list[tuple[int, int, bytes]] = []
+        limit = time.monotonic() + WAIT_S
+        while len(found) < sum(highs.values()):
+            assert time.monotonic() < limit
+            for message in consumer.consume(1000, timeout=1.0):
+                assert message.error() is None
+                found.append((message.partition(), message.offset(), message.value() or b""))
+        consumer.close()
+        return sorted(found)
+
+    def rows(self, statement: str) -> list[Any]:
+        """Rows from Postgres."""
+        with connect(self.dsn) as connection:
+            return connection.execute(statement).fetchall()
+
+
+def count_independently(stream: Stream, good: Sequence[Answer]) -> None:
+    """Asserts I1 and I2: every record is booked once, every purchase charged exactly once.
+
+    Args:
+        stream: what was written and what came of it.
+        good: executed answers in the stream that ought to be charged, each request once.
+    """
+    records = stream.records()
+    booked = stream.rows("select partition, answer_offset, outcome, reason from answers")
+    aside = stream.rows("select partition, answer_offset from quarantine")
+    where = [(p, o) for p, o, _, _ in booked] + aside
+    assert sorted(where) == [(p, o) for p, o, _ in records], "I1: each record exactly once"
+
+    charged = stream.rows(
+        "select encode(request_hash, 'hex'), partition, answer_offset, charge_units "
+        "from answers where outcome = 'charged'"
+    )
+    first: dict[str, tuple[int, int]] = {}
+    for partition, offset, value in records:
+        with suppress(ValueError):
+            parsed = json.loads(value)
+            if parsed["status"] == "executed":
+                first.setdefault(parsed["request_hash"], (partition, offset))
+    expected = {
+        answer.request_hash: (*first[answer.request_hash], int(answer.charge_units or ""))
+        for answer in good
+    }
+    assert {hash_: (p, o, int(units)) for hash_, p, o, units in charged} == expected
+    assert len(charged) == len(expected), "I2: no request hash is charged twice"
+    _count_parquet(stream, booked)
+    _count_weights(stream, len(expected))
+
+
+def _count_parquet(stream: Stream, booked: Sequence[Any]) -> None:
+    """Recorded files hold exactly the rows of Postgres, byte for byte as recorded."""
+    found: list[tuple[int, int, str, str | None]] = []
+    for file, epoch, rows, sha256 in stream.rows(
+        "select file, epoch, rows, sha256 from lake_files"
+    ):
+        path = stream.lake / "answers" / f"{epoch:08d}" / f"{file}.parquet"
+        assert hashlib.sha256(path.read_bytes()).digest() == bytes(sha256)
+        columns = ["partition", "answer_offset", "outcome", "reason"]
+        table = pq.read_table(path, partitioning=None)
+        assert table.num_rows == rows
+        found += [tuple(row[c] for c in columns) for row in table.select(columns).to_pylist()]
+    assert sorted(found, key=lambda r: r[:2]) == sorted(booked, key=lambda r: r[:2])
+
+
+def _count_weights(stream: Stream, charged: int) -> None:
+    """Each charged answer with a datanet has weights that sum, with commons, to the whole."""
+    sums = stream.rows(
+        """
+        select answers.commons + coalesce(sum(weight), 0)
+        from answers left join attributions using (epoch, topic, partition, answer_offset)
+        where outcome = 'charged'
+        group by answers.partition, answer_offset, commons
+        """
+    )
+    assert Counter(int(row[0]) for row in sums) == Counter({10**9: charged})
