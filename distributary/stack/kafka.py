@@ -1,6 +1,7 @@
 """Apache Kafka: one node in KRaft mode, its jars from a Maven repository."""
 
 import base64
+import hashlib
 import shutil
 import subprocess
 import uuid
@@ -15,6 +16,8 @@ from distributary.stack.server import HOST, Report, Server, Site
 
 VERSION = "4.1.0"
 COORDINATES = f"org.apache.kafka:kafka_2.13:{VERSION}+org.slf4j:slf4j-simple:1.7.36"
+# Names and SHA-256 of the 46 jars that these coordinates resolved to when they were tried out.
+JARS_SHA256 = "761379bf49cac30792df08bc54e3d687614b0854f7d91cad732afe590164cb7b"
 HEAP = "384m"
 # After a crash the controller refuses the broker until its old session ends (9 s by default).
 SESSION_MS = 3_000
@@ -46,6 +49,14 @@ broker.heartbeat.interval.ms={heartbeat_ms}
 """
 
 
+def digest(folder: Path) -> str:
+    """SHA-256 over the names and contents of a folder's files, in hex."""
+    total = hashlib.sha256()
+    for path in sorted(folder.iterdir()):
+        total.update(f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return total.hexdigest()
+
+
 def _resolve_jars(scratch: Path, report: Report) -> None:
     from jgo.env import EnvironmentBuilder, LinkStrategy
     from jgo.maven import MavenContext
@@ -60,6 +71,9 @@ def _resolve_jars(scratch: Path, report: Report) -> None:
     for jar in sorted(Path(environment.path).rglob("*.jar")):
         jar.rename(scratch / "jars" / jar.name)
     shutil.rmtree(downloads)
+    found = digest(scratch / "jars")
+    if found != JARS_SHA256:
+        raise UnavailableError("The jars fetched for Kafka are not the expected ones.", value=found)
 
 
 def fetch(cache: Path, report: Report) -> Path:

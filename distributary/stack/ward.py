@@ -121,7 +121,7 @@ class Ward:
         """For the state file."""
         identity = self.process.identity.as_json() if self.process else None
         return {
-            "state": str(self.state),
+            "state": str(State.STARTING if self.restarts < 0 else self.state),
             "reason": self.reason,
             "restarts": max(0, self.restarts),
             "process": identity,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from distributary.errors import InputError, UnavailableError
-from distributary.stack import java, prism
+from distributary.stack import java, kafka, prism
 from distributary.stack.device import find_device, with_device
 from distributary.stack.triton import copy_models
 from distributary.stack.triton_environment import find_requirements
@@ -104,3 +104,15 @@ def test_find_requirements__in_this_checkout__pins_triton_by_hash() -> None:
 def test_find_requirements__nowhere__says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(UnavailableError, match="DISTRIBUTARY_TRITON"):
         find_requirements([tmp_path / "none.txt"])
+
+
+def test_digest__a_jar_is_changed_or_renamed__is_another(tmp_path: Path) -> None:
+    (tmp_path / "a.jar").write_bytes(b"one")
+    (tmp_path / "b.jar").write_bytes(b"two")
+    before = kafka.digest(tmp_path)
+
+    (tmp_path / "b.jar").write_bytes(b"three")
+    changed = kafka.digest(tmp_path)
+    (tmp_path / "b.jar").rename(tmp_path / "c.jar")
+
+    assert len({before, changed, kafka.digest(tmp_path)}) == 3
