@@ -80,18 +80,19 @@ def _registrar(documents: int) -> "Iterator[Registrar]":
     from distributary.settings import load_settings
 
     with progress() as display:
-        task = display.add_task("Opening the registry", total=None)
+        tasks = [display.add_task("Opening the registry", total=None)]
 
         def on_fetch(_server: str, what: str, share: float | None) -> None:
             percent = None if share is None else int(share * 100)
-            display.update(task, description=what, total=100, completed=percent)
+            display.update(tasks[-1], description=what, total=100, completed=percent)
 
         def on_step(step: str) -> None:
+            display.remove_task(tasks.pop())
             total = documents if step.startswith("Storing") else None
-            display.reset(task, description=step, total=total)
+            tasks.append(display.add_task(step, total=total))
 
         with open_registrar(
-            load_settings(), on_fetch, lambda: display.advance(task), on_step
+            load_settings(), on_fetch, lambda: display.advance(tasks[-1]), on_step
         ) as registrar:
             yield registrar
 
