@@ -83,11 +83,13 @@ def read_account(payload: bytes) -> AccountState:
             delegations=tuple(Delegation(**d) for d in parsed["delegations"]),
             answers=tuple(parsed["answers"]),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise InputError(f"Not an account record: {error!r}.", code="bad_account") from error
 
 
-def delegation_typed_data(domain: Domain, account: str, key: str, expires_at: int) -> dict[str, Any]:
+def delegation_typed_data(
+    domain: Domain, account: str, key: str, expires_at: int
+) -> dict[str, Any]:
     """The EIP-712 message that an account signs to delegate a session key."""
     return {
         "domain": {

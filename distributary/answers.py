@@ -1,7 +1,7 @@
 """An answer: the record on `inference.answers`, with everything that decides pay stamped on it."""
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
@@ -92,12 +92,18 @@ class Answer:
         return Identity(self.account, self.source, self.id)
 
     def payload(self) -> bytes:
-        """The record value; absent fields are left out."""
-        present = {name: value for name, value in asdict(self).items() if value is not None}
-        return json.dumps(present, ensure_ascii=False, separators=(",", ":")).encode()
+        """The record value; absent fields are left out, save what was signed as null."""
+        present = {
+            name: value
+            for name in _FIELDS
+            if (value := getattr(self, name)) is not None or name in _AS_SIGNED
+        }
+        return _ENCODER.encode(present).encode()
 
 
-_FIELDS = {field.name for field in fields(Answer)}
+_AS_SIGNED = ("max_charge_units", "expires_at")
+_FIELDS = tuple(field.name for field in fields(Answer))
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def read_answer(payload: bytes) -> Answer:
@@ -107,7 +113,7 @@ def read_answer(payload: bytes) -> Answer:
         InputError: it is not an answer of this version.
     """
     parsed = parse_json(payload)
-    if not isinstance(parsed, dict) or not parsed.keys() <= _FIELDS:
+    if not isinstance(parsed, dict) or not parsed.keys() <= set(_FIELDS):
         raise InputError("Not an answer of this version.", code="bad_answer")
     try:
         return Answer(**(parsed | {"status": Status(parsed.get("status"))}))

@@ -69,7 +69,7 @@ MODELS: Final = MappingProxyType(
                 answer_tokens_max=256,
                 answer_tokens_default=64,
                 batch_max=64,
-                tokenizer="smollm2",
+                tokenizer="bytes",
             ),
         )
     }

@@ -8,6 +8,7 @@ cannot be guessed from its hash.
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cryptography.exceptions import InvalidSignature
@@ -136,9 +137,7 @@ def sign_request(
     """
     if len(salt) != SALT_BYTES:
         raise InputError(f"The salt must have {SALT_BYTES} bytes.", value=len(salt))
-    purchase = make_purchase(
-        domain, identity, body, salt.hex(), str(max_charge_units), expires_at
-    )
+    purchase = make_purchase(domain, identity, body, salt.hex(), str(max_charge_units), expires_at)
     signature = key.sign(bytes.fromhex(purchase.request_hash))
     public = key.public_key().public_bytes_raw().hex()
     return Request(purchase, body, salt.hex(), public, signature.hex())
@@ -170,8 +169,12 @@ def read_request(payload: bytes, source: str, event_id: str, domain: Domain) -> 
 def verify_signature(request_hash_hex: str, key: str, signature: str) -> bool:
     """Whether `signature` (hex) of the request hash was made by the session key `key` (hex)."""
     try:
-        public = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
-        public.verify(bytes.fromhex(signature), bytes.fromhex(request_hash_hex))
+        _public_key(key).verify(bytes.fromhex(signature), bytes.fromhex(request_hash_hex))
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+@lru_cache(maxsize=10_000)
+def _public_key(key: str) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))

@@ -48,23 +48,23 @@ def make_server(
     fail: Callable[[BaseException], None],
 ) -> Server:
     """The server of one engine; call it on the engine's event loop."""
-    from redis.asyncio import Redis
+    from redis.asyncio import BlockingConnectionPool, Redis
 
     from distributary.datanets.retrieval import Retriever
     from distributary.inference.accounts_table import AccountsTable
     from distributary.inference.admission import Admission
     from distributary.inference.decode import Decoder
-    from distributary.inference.dispatcher import Dispatcher, Limits
+    from distributary.inference.dispatcher import Limits
     from distributary.inference.leases import Leases
     from distributary.inference.metrics import Metrics
     from distributary.inference.nodes import Nodes
     from distributary.inference.outbox import Outbox
     from distributary.kafka import consumer_config, count_partitions, producer_config
     from distributary.rules import load_catalogue
-    from distributary.tokens import default_counter
+    from distributary.tokens import counters
     from transforms.triton_node import TritonNode
 
-    prefix, metrics, counter = settings.topic_prefix, Metrics(), default_counter()
+    prefix, metrics = settings.topic_prefix, Metrics()
     accounts = AccountsTable(
         consumer_config(settings, f"{GROUP}-accounts", f"{prefix}{GROUP}-accounts"),
         prefix + ACCOUNTS,
@@ -72,8 +72,19 @@ def make_server(
     accounts.load()
     answers = prefix + ANSWERS
     partitions = count_partitions(settings, [answers])[answers]
-    valkey = Redis.from_url(settings.require("valkey"), **VALKEY)
-    server = Server(
+    pool = BlockingConnectionPool.from_url(
+        settings.require("valkey"),
+        max_connections=VALKEY_CONNECTIONS_MAX,
+        timeout=VALKEY_S_MAX,
+        socket_timeout=VALKEY_S_MAX,
+        socket_connect_timeout=VALKEY_S_MAX,
+    )
+    nodes = [TritonNode(name, at, metrics.triton_s) for name, at in settings.nodes().items()]
+    limits = Limits(
+        settings.batches_in_flight_max, settings.requests_in_flight_max, settings.retry_s_max
+    )
+    metrics.serve(settings.metrics_port_inference)
+    return Server(
         topics=Topics(prefix + REQUESTS, answers, prefix + DEAD, partitions),
         decoder=Decoder(settings.domain, settings.request_bytes_max),
         admission=Admission(
@@ -81,32 +92,28 @@ def make_server(
             load_catalogue("prices"),
             load_catalogue("splits"),
             Retriever(settings.lake_path),
-            counter,
+            counters(),
         ),
         leases=Leases(
-            valkey,
+            Redis.from_pool(pool),
             lease_ms=DEADLINE_MS_MAX + LEASE_MARGIN_MS,
             replay_s=settings.replay_s,
         ),
         outbox=Outbox(producer_config(settings, GROUP), asyncio.get_running_loop()),
         accounts=accounts,
-        counter=counter,
         metrics=metrics,
         finish=finish,
         fail=fail,
+        nodes=Nodes(nodes),
+        limits=limits,
     )
-    nodes = [TritonNode(name, at, metrics.triton_s) for name, at in settings.nodes().items()]
-    limits = Limits(
-        settings.batches_in_flight_max, settings.requests_in_flight_max, settings.retry_s_max
-    )
-    server.dispatcher = Dispatcher(Nodes(nodes), limits, server.complete)
-    metrics.serve(settings.metrics_port_inference)
-    return server
 
 
 # Leases outlive the longest deadline by the time an acknowledgement may take.
 LEASE_MARGIN_MS = 60_000
-VALKEY = {"socket_timeout": 0.25, "socket_connect_timeout": 0.25, "max_connections": 16}
+# A batch that has waited so long for Valkey is served without leases.
+VALKEY_S_MAX = 1.0
+VALKEY_CONNECTIONS_MAX = 16
 
 
 def build(pipeline: beam.Pipeline, source: beam.PTransform) -> None:

@@ -35,7 +35,7 @@ def _nothing(element: Any) -> Any:
     return element
 
 
-class KeepAnOutput(beam.PTransform):  # type: ignore[misc]
+class KeepAnOutput(beam.PTransform):
     """Ends a branch with a stage boundary, so that the stage before it has an output."""
 
     def expand(self, pcoll: Any) -> Any:

@@ -57,7 +57,7 @@ def engines() -> list[Engine]:
 
 
 @dataclass
-class LaneMark(CheckpointMark):  # type: ignore[misc]
+class LaneMark(CheckpointMark):
     """The low-water mark of a lane when a bundle ended; finalizing commits it to Kafka."""
 
     engine: str
@@ -71,7 +71,7 @@ class LaneMark(CheckpointMark):  # type: ignore[misc]
             lane.commit(self.offset)
 
 
-class LaneReader(UnboundedReader):  # type: ignore[misc]
+class LaneReader(UnboundedReader):
     """Hands Beam what a lane has finished: counts by outcome, and the low-water mark."""
 
     def __init__(self, source: "LaneSource", lane: Lane) -> None:
@@ -112,17 +112,25 @@ class LaneReader(UnboundedReader):  # type: ignore[misc]
 
 
 @dataclass
-class LaneSource(UnboundedSource):  # type: ignore[misc]
+class LaneSource(UnboundedSource):
     """One partition of requests. Tiny, since it is stored with every checkpoint."""
 
     engine: str
     address: LaneAddress
 
-    def split(self, desired_num_splits: int, options: Any = None) -> list["LaneSource"]:
+    def split(
+        self,
+        desired_num_splits: int,  # noqa: ARG002
+        options: Any = None,  # noqa: ARG002
+    ) -> list["LaneSource"]:
         """A lane is one partition."""
         return [self]
 
-    def create_reader(self, options: Any, checkpoint_mark: LaneMark | None) -> LaneReader:
+    def create_reader(
+        self,
+        options: Any,  # noqa: ARG002
+        checkpoint_mark: LaneMark | None,
+    ) -> LaneReader:
         """Adopts the open lane, or opens it at the later of the committed offset and the mark."""
         mark = None if checkpoint_mark is None else checkpoint_mark.offset
         return LaneReader(self, engine(self.engine).lane(self.address, mark))
@@ -132,7 +140,7 @@ class LaneSource(UnboundedSource):  # type: ignore[misc]
         return PickleCoder()
 
 
-class CountOutcomes(beam.DoFn):  # type: ignore[misc]
+class CountOutcomes(beam.DoFn):
     """Counts finished records by outcome in Beam's own metrics."""
 
     def process(self, element: dict[str, int]) -> None:
@@ -142,7 +150,7 @@ class CountOutcomes(beam.DoFn):  # type: ignore[misc]
 
 
 @dataclass
-class ServeLanes(beam.PTransform):  # type: ignore[misc]
+class ServeLanes(beam.PTransform):
     """Serves requests: one branch per partition, since a runner reads one source's bundles in turn.
 
     Attributes:

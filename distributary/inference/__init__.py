@@ -1,1 +1,1 @@
-"""Serving requests: verify, look up, lease, admit, generate, publish. No Beam and no Triton here."""
+"""Serving requests: verify, look up, lease, admit, generate, publish. No Beam, no Triton."""

@@ -48,7 +48,7 @@ class AccountsTable:
                 log.warning({"msg": "accounts.state cannot be read", "error": message.error()})
             else:
                 self._apply(message.value())
-                self._position = message.offset() + 1
+                self._position = int(message.offset() or 0) + 1
 
     def _skip_to_position(self) -> None:
         """Passes offsets that compaction removed, where there is no message to tell it."""

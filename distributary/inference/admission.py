@@ -1,5 +1,6 @@
-"""Admission: from a verified request to what a node may run, or the refusal that explains why not."""
+"""Admission: from a verified request to what a node may run, or the refusal that says why not."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from distributary.accounts import AccountState
@@ -12,11 +13,10 @@ from distributary.models import MODELS, ModelSpec
 from distributary.prompts import PASSAGES_SHOWN_MAX, assemble
 from distributary.rules import Catalogue, Price
 from distributary.settings import Settings
-from distributary.tokens import TokenCounter
+from distributary.tokens import ByteCounter, TokenCounter
 
 # A maximum above this is a mistake or an attack: more base units than any token has.
 UNITS_MAX = 2**256 - 1
-_NOTHING = Retrieved(manifest_hash=None, passages=())
 
 
 class RefusedError(Exception):
@@ -69,14 +69,14 @@ class Admission:
         prices: catalogue of prices.
         splits: catalogue of splits.
         retriever: finds passages; trusted, no SQL.
-        counter: counts tokens; trusted.
+        counters: count tokens, by tokenizer; trusted.
     """
 
     settings: Settings
     prices: Catalogue
     splits: Catalogue
     retriever: Retriever
-    counter: TokenCounter
+    counters: Mapping[str, TokenCounter | ByteCounter]
 
     def admit(
         self, verified: Verified, account: AccountState, now: float, age_s: float
@@ -109,9 +109,9 @@ class Admission:
         spec = _served(body)
         price, price_hash, split_hash = self._in_force(spec.name, at_ms)
         retrieved = self._retrieve(body)
-        assembled = assemble(
-            spec, body.messages, retrieved.passages, self.counter, body.max_tokens
-        )
+        counter = self.counters[spec.tokenizer]
+        passages = retrieved.passages if retrieved else ()
+        assembled = assemble(spec, body.messages, passages, counter, body.max_tokens)
         worst_units = price.charge_units(assembled.prompt_tokens, body.max_tokens)
         _check_funds(worst_units, maximum_units, account.credit_units)
         return Admitted(
@@ -124,7 +124,7 @@ class Admission:
             prompt=assembled.prompt,
             prompt_tokens=assembled.prompt_tokens,
             passages=tuple(passage.document for passage in assembled.shown),
-            manifest_hash=retrieved.manifest_hash,
+            manifest_hash=retrieved.manifest_hash if retrieved else None,
             due_at=now + self._serving_s(body, age_s),
         )
 
@@ -139,9 +139,9 @@ class Admission:
             return self.settings.deadline_ms_default / 1000
         return body.deadline_ms / 1000 - age_s
 
-    def _retrieve(self, body: Body) -> Retrieved:
+    def _retrieve(self, body: Body) -> Retrieved | None:
         if body.datanet is None:
-            return _NOTHING
+            return None
         return self.retriever.retrieve(body.datanet, body.question, PASSAGES_SHOWN_MAX)
 
 

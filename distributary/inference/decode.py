@@ -16,6 +16,8 @@ from distributary.requests import read_request, verify_signature
 # Of an oversize record this much is kept, with its length and hash: enough to tell what it was.
 OVERSIZE_KEPT_BYTES = 256
 DEAD_HEADERS_MAX = 32
+HEADER_CHARACTERS_MAX = 64
+SENTENCE_CHARACTERS_MAX = 300
 
 
 @dataclass(frozen=True)
@@ -30,9 +32,7 @@ class Decoder:
     domain: Domain
     request_bytes_max: int
 
-    def decode(
-        self, record: Record, accounts: Mapping[str, AccountState]
-    ) -> Verified | Dead:
+    def decode(self, record: Record, accounts: Mapping[str, AccountState]) -> Verified | Dead:
         """Reads and verifies one record; never raises for what a producer sent."""
         if len(record.value) > self.request_bytes_max:
             return Dead(record, "oversize", _oversize(record.value, self.request_bytes_max))
@@ -67,13 +67,16 @@ def _verify(verified: Verified, accounts: Mapping[str, AccountState]) -> Verifie
 
 
 def dead_letter(dead: Dead, topic: str) -> bytes:
-    """The payload of a dead letter: the record as it was, the reason and the coordinates."""
+    """The payload of a dead letter: the record as it was, the reason and the coordinates.
+
+    All that a producer chooses is cut, so that its dead letter always fits into the topic.
+    """
     record = dead.record
     kept = record.value[:OVERSIZE_KEPT_BYTES] if dead.code == "oversize" else record.value
     return json.dumps(
         {
             "code": dead.code,
-            "sentence": dead.sentence,
+            "sentence": dead.sentence[:SENTENCE_CHARACTERS_MAX],
             "topic": topic,
             "topic_id": record.coordinates.topic_id,
             "partition": record.coordinates.partition,
@@ -83,8 +86,12 @@ def dead_letter(dead: Dead, topic: str) -> bytes:
             "sha256": sha256_hex(record.value),
             "value_base64": b64encode(kept).decode(),
             "headers_base64": [
-                [name, b64encode((data or b"")[:OVERSIZE_KEPT_BYTES]).decode()]
-                for name, data in (record.headers or [])[:DEAD_HEADERS_MAX]
+                _header(*header) for header in (record.headers or [])[:DEAD_HEADERS_MAX]
             ],
         }
     ).encode()
+
+
+def _header(name: str, data: bytes | None) -> tuple[str, str]:
+    kept = (data or b"")[:OVERSIZE_KEPT_BYTES]
+    return name[:HEADER_CHARACTERS_MAX], b64encode(kept).decode()

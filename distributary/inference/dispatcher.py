@@ -122,7 +122,7 @@ class Dispatcher:
     async def _run(self, batch: list[Admitted], attempt: int = 1) -> None:
         """Runs a batch until each of its requests is finished."""
         give_up_at = self._loop.time() + self._limits.retry_s_max
-        pause_s = random.uniform(*PAUSE_S)
+        pause_s = random.uniform(*PAUSE_S)  # noqa: S311  (jitter)
         while batch := [request for request in batch if request in self._open]:
             try:
                 missing = await self._call(self._nodes.pick(), batch)
@@ -148,7 +148,9 @@ class Dispatcher:
         self._nodes.started(node, len(batch))
         healthy = False
         try:
-            version, completions = await node.generate(batch[0].spec.triton_model, prompts, timeout_s)
+            version, completions = await node.generate(
+                batch[0].spec.triton_model, prompts, timeout_s
+            )
             healthy = True
         except NodeRefusedError:
             healthy = True
@@ -156,9 +158,7 @@ class Dispatcher:
         finally:
             self._nodes.ended(node, len(batch), healthy=healthy)
         matched, missing = match(batch, prompts, completions)
-        self._settle(
-            [(r, Generation(c.text, node.name, version, c.error)) for r, c in matched]
-        )
+        self._settle([(r, Generation(c.text, node.name, version, c.error)) for r, c in matched])
         return missing
 
     async def _bisect(self, batch: list[Admitted], error: str, attempt: int) -> None:
@@ -167,9 +167,7 @@ class Dispatcher:
             self._fail(batch, f"The node refused the request: {error}.")
             return
         middle = len(batch) // 2
-        await asyncio.gather(
-            self._run(batch[:middle], attempt), self._run(batch[middle:], attempt)
-        )
+        await asyncio.gather(self._run(batch[:middle], attempt), self._run(batch[middle:], attempt))
 
     async def _again(self, missing: list[Admitted], attempt: int) -> None:
         if attempt >= ATTEMPTS_MAX:
@@ -191,9 +189,7 @@ class Dispatcher:
         """Finishes requests past their deadline, whatever their node is doing."""
         now = self._loop.time()
         late = [request for request in self._open if request.due_at <= now]
-        self._settle(
-            [(r, Generation(None, "", "", Refusal.DEADLINE_EXCEEDED.value)) for r in late]
-        )
+        self._settle([(r, Generation(None, "", "", Refusal.DEADLINE_EXCEEDED.value)) for r in late])
         if late:
             self._drop_finished()
         more = bool(self._open)

@@ -120,7 +120,6 @@ class Engine:
         await asyncio.to_thread(lane.close)
 
     async def _read(self, lane: Lane) -> None:
-        assert self._server.dispatcher is not None
         while not lane.draining and lane.failure is None:
             await lane.wait_for_room(self._config.window_max)
             await self._server.dispatcher.room.wait()
@@ -155,7 +154,6 @@ class Engine:
     def _watch(self) -> None:
         """Updates the gauges and stops lanes that the runner has moved elsewhere."""
         server, now = self._server, time.monotonic()
-        assert server.dispatcher is not None
         server.metrics.in_flight.set(server.dispatcher.in_flight)
         server.metrics.waiting.set(server.dispatcher.waiting)
         server.metrics.valkey_failures.set(server.leases.failures)
@@ -170,7 +168,12 @@ class Engine:
 
     def drain(self) -> None:
         """Stops reading; lanes end once their last record is finished and committed."""
-        self._loop.call_soon_threadsafe(lambda: [lane.stop() for lane in self._lanes.values()])
+
+        def stop() -> None:
+            for lane in self._lanes.values():
+                lane.stop()
+
+        self._loop.call_soon_threadsafe(stop)
 
     def close(self) -> None:
         """Ends the engine; call after the lanes have ended."""

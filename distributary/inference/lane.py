@@ -109,11 +109,11 @@ class Lane:
         if first is None:
             return []
         messages = [first, *self._consumer.consume(READ_MAX - 1, timeout=0)]
+        passing = (KafkaError._PARTITION_EOF, KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT)
         for message in messages:
             error = message.error()
-            if error is not None and error.code() != KafkaError._PARTITION_EOF:
-                if not error.retriable() and error.code() != KafkaError._ALL_BROKERS_DOWN:
-                    raise UnavailableError(f"Kafka cannot be read: {error.str()}.")
+            if error is not None and not error.retriable() and error.code() not in passing:
+                raise UnavailableError(f"Kafka cannot be read: {error.str()}.")
         return [message for message in messages if message.error() is None]
 
     def _record(self, message: Any) -> Record:

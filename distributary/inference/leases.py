@@ -12,13 +12,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from distributary.identity import Coordinates
 from distributary.inference.records import Verified
+
+if TYPE_CHECKING:
+    from redis.asyncio import Redis
 
 log = logging.getLogger(__name__)
 
@@ -26,7 +27,9 @@ log = logging.getLogger(__name__)
 RETRY_AFTER_S = 1.0
 
 # Deletes a lease only while it is still ours; KEYS[1] the identity, ARGV[1] the lease's value.
-_RELEASE = "if redis.call('get',KEYS[1])==ARGV[1] then return redis.call('del',KEYS[1]) end return 0"
+_RELEASE = (
+    "if redis.call('get',KEYS[1])==ARGV[1] then return redis.call('del',KEYS[1]) end return 0"
+)
 
 
 class Found(Enum):
@@ -84,7 +87,7 @@ class Leases:
         replay_s: how long an executed answer is kept.
     """
 
-    def __init__(self, client: "Redis[bytes]", *, lease_ms: int, replay_s: int) -> None:
+    def __init__(self, client: "Redis", *, lease_ms: int, replay_s: int) -> None:
         self._client = client
         self._lease_ms = lease_ms
         self._replay_s = replay_s
@@ -97,7 +100,8 @@ class Leases:
             return None
         pipeline = self._client.pipeline(transaction=False)
         for command in commands:
-            pipeline.execute_command(*command)
+            # `get` hands over the reply as it is; without it redis-py makes a bool of a SET's.
+            pipeline.execute_command(*command, get=True)
         try:
             replies: list[Any] = await pipeline.execute()
         except (RedisError, OSError, TimeoutError) as error:

@@ -55,9 +55,7 @@ class Node(Protocol):
 class Nodes:
     """Chooses the healthy node with the fewest requests in flight, by name among equals."""
 
-    def __init__(
-        self, nodes: Sequence[Node], clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, nodes: Sequence[Node], clock: Callable[[], float] = time.monotonic) -> None:
         self._nodes = sorted(nodes, key=lambda node: node.name)
         self._in_flight = {node.name: 0 for node in nodes}
         self._down_until = {node.name: 0.0 for node in nodes}

@@ -72,7 +72,7 @@ class Outbox:
                 value=record.value,
                 key=record.key,
                 partition=record.partition,
-                headers=record.headers,
+                headers=list(record.headers),
                 on_delivery=delivered,
             )
         return done

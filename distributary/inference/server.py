@@ -15,12 +15,12 @@ from distributary.identity import partition_of
 from distributary.inference.accounts_table import AccountsTable
 from distributary.inference.admission import Admission
 from distributary.inference.decode import Decoder, dead_letter
-from distributary.inference.dispatcher import Dispatcher
+from distributary.inference.dispatcher import Dispatcher, Limits
 from distributary.inference.leases import Found, Leases, Lookup
 from distributary.inference.metrics import Metrics
+from distributary.inference.nodes import Nodes
 from distributary.inference.outbox import Outbox, Outgoing
 from distributary.inference.records import Admitted, Dead, Generation, Record, Verified
-from distributary.tokens import TokenCounter
 
 log = logging.getLogger(__name__)
 
@@ -75,13 +75,14 @@ class Server:
     leases: Leases
     outbox: Outbox
     accounts: AccountsTable
-    counter: TokenCounter
     metrics: Metrics
     finish: Callable[[Sequence[Outcome]], None]
     fail: Callable[[BaseException], None]
-    dispatcher: Dispatcher | None = None
+    nodes: Nodes
+    limits: Limits
 
     def __post_init__(self) -> None:
+        self.dispatcher = Dispatcher(self.nodes, self.limits, self.complete)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def start(self, records: Sequence[Record]) -> None:
@@ -91,7 +92,7 @@ class Server:
 
     def complete(self, results: Sequence[tuple[Admitted, Generation]]) -> None:
         """Takes what the dispatcher finished."""
-        self._spawn(self._conclude([self._answered(r, g) for r, g in self._counted(results)]))
+        self._spawn(self._conclude([self._answered(*result) for result in results]))
 
     def _spawn(self, work: "asyncio.Future[None] | object") -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)  # type: ignore[arg-type]
@@ -142,7 +143,6 @@ class Server:
                 admitted.append(result)
             else:
                 refused.append(self._answer(request, result))
-        assert self.dispatcher is not None
         self.dispatcher.put(admitted)
         return refused
 
@@ -179,25 +179,17 @@ class Server:
             return self._answer(request, refused, leased=False)
         return self._answer(request, replay(request, lookup.answer), leased=False)
 
-    def _counted(
-        self, results: Sequence[tuple[Admitted, Generation]]
-    ) -> list[tuple[Admitted, tuple[Generation, int]]]:
-        """Adds each text's token count; one call of the tokenizer for all."""
-        counts = self.counter.count_many([generation.text or "" for _, generation in results])
-        return [(r, (g, count)) for (r, g), count in zip(results, counts, strict=True)]
-
-    def _answered(self, admitted: Admitted, counted: tuple[Generation, int]) -> Outcome:
-        generation, answer_tokens = counted
+    def _answered(self, admitted: Admitted, generation: Generation) -> Outcome:
         if generation.error or generation.text is None:
             return self._answer(admitted.verified, _failed(admitted, generation.error))
-        answer = executed(admitted, generation, min(answer_tokens, admitted.body.max_tokens))
-        return self._answer(admitted.verified, answer)
+        counter = self.admission.counters[admitted.spec.tokenizer]
+        # A node may return more than it was asked for; nobody pays for that.
+        answer_tokens = min(counter.count(generation.text), admitted.body.max_tokens)
+        return self._answer(admitted.verified, executed(admitted, generation, answer_tokens))
 
     def _answer(self, request: Verified, answer: Answer, *, leased: bool = True) -> Outcome:
         payload = answer.payload()
-        event = Event(
-            str(request.record.coordinates), SOURCE, ANSWER_TYPE, request.traceparent
-        )
+        event = Event(str(request.record.coordinates), SOURCE, ANSWER_TYPE, request.traceparent)
         headers = write_headers(event, answer.account, datetime.now(UTC))
         partition = partition_of(answer.request_hash, self.topics.answer_partitions)
         outgoing = Outgoing(
@@ -237,7 +229,7 @@ class Server:
 
     async def idle(self) -> None:
         """Waits until nothing is under way."""
-        while self._tasks or (self.dispatcher and self.dispatcher.in_flight):
+        while self._tasks or self.dispatcher.in_flight:
             await asyncio.sleep(0.01)
 
 
