@@ -5,6 +5,7 @@ and write headers themselves: the package takes 95 µs per record read and answe
 else the inference job does for it. Tests hold the two equal.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -17,12 +18,14 @@ DEAD_TYPE = "ai.distributary.dead.v1"
 ACCOUNT_TYPE = "ai.distributary.account.v1"
 JSON = "application/json"
 NAME_CHARACTERS_MAX = 256
+# W3C Trace Context, version 00; another one starts a new trace, as the standard says.
+_TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 Headers = list[tuple[str, bytes]]
 
 
 class Event(NamedTuple):
-    """The attributes that the jobs use; `traceparent` is "" where the producer sent none."""
+    """The attributes that the jobs use; `traceparent` is "" where no valid one was sent."""
 
     id: str
     source: str
@@ -49,6 +52,8 @@ def read_event(headers: Iterable[tuple[str, bytes]] | None) -> Event:
         ]
     except UnicodeDecodeError as error:
         raise InputError("A header is not UTF-8.", code="not_cloudevent") from error
+    if not _TRACEPARENT.fullmatch(attributes[3]):
+        attributes[3] = ""
     event = Event(*attributes)
     if given.get("ce_specversion") != b"1.0" or not (event.id and event.source and event.type):
         raise InputError("Not a CloudEvent 1.0 in binary mode.", code="not_cloudevent")
@@ -77,9 +82,7 @@ def write_headers(event: Event, subject: str, at: datetime) -> Headers:
     return headers
 
 
-def to_record(
-    event: Event, subject: str, at: datetime, payload: bytes
-) -> tuple[Headers, bytes]:
+def to_record(event: Event, subject: str, at: datetime, payload: bytes) -> tuple[Headers, bytes]:
     """Headers and value of a record, made by the `cloudevents` package."""
     from cloudevents.core.bindings.kafka import to_binary
     from cloudevents.core.formats.json import JSONFormat
