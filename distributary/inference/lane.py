@@ -13,6 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 from distributary.errors import UnavailableError
+from distributary.events import Headers
 from distributary.identity import Coordinates
 from distributary.inference.metrics import Metrics
 from distributary.inference.records import Record
@@ -119,7 +120,7 @@ class Lane:
     def _record(self, message: Any) -> Record:
         _kind, at_ms = message.timestamp()
         coordinates = Coordinates(self._topic_id, self.address.partition, message.offset())
-        return Record(coordinates, at_ms, message.headers(), message.key(), message.value() or b"")
+        return Record(coordinates, at_ms, _headers(message), message.key(), message.value() or b"")
 
     async def wait_for_room(self, window_max: int) -> None:
         """Waits while `window_max` records are ahead of the low-water mark."""
@@ -179,3 +180,12 @@ def _log_failure(future: "Future[None]") -> None:
     """A commit that failed costs a look-up per record after a crash, and nothing else."""
     if not future.cancelled() and (error := future.exception()) is not None:
         log.warning({"msg": "position not committed", "error": str(error)})
+
+
+def _headers(message: Any) -> Headers | None:
+    """The headers; none where a name is not UTF-8, which confluent-kafka cannot hand out."""
+    try:
+        headers: Headers | None = message.headers()
+    except (SystemError, UnicodeDecodeError):
+        return None
+    return headers
