@@ -61,6 +61,7 @@ class Engine:
         self._config = config
         self._lanes: dict[int, Lane] = {}
         self._lock = threading.Lock()
+        self._draining = False
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="engine", daemon=True)
         self._thread.start()
@@ -76,16 +77,16 @@ class Engine:
     def lane(self, address: LaneAddress, mark: int | None) -> Lane:
         """Returns the lane of a partition, opened first at the later of commit and `mark`.
 
-        A failed lane stays failed: the process ends by it and is started anew.
+        A failed lane stays failed: the process ends by it and is started anew. One that seemed
+        abandoned is opened again.
 
         Raises:
             DistributaryError: Kafka does not answer, or the position is lost.
         """
         with self._lock:
             lane = self._lanes.get(address.partition)
-            if lane is None:
+            if lane is None or (lane.drained and not self._draining):
                 lane = self._call(self._open(address, mark))
-                self._lanes[address.partition] = lane
             lane.touched_at = time.monotonic()
             return lane
 
@@ -97,6 +98,7 @@ class Engine:
     async def _open(self, address: LaneAddress, mark: int | None) -> Lane:
         config = self._config
         lane = await asyncio.to_thread(Lane, address, config.topic_id, config.consumer, mark)
+        self._lanes[address.partition] = lane  # before its first record can be finished
         asyncio.get_running_loop().create_task(self._run(lane))
         return lane
 
@@ -105,6 +107,8 @@ class Engine:
         try:
             await self._read(lane)
             await self._settle(lane)
+            if lane.failure is None:
+                await asyncio.wrap_future(lane.commit(lane.position))
         except DistributaryError as error:
             lane.failure = error
         except Exception as error:
@@ -115,7 +119,6 @@ class Engine:
                 {"msg": "lane failed", "partition": lane.address.partition, "error": lane.failure}
             )
         else:
-            await asyncio.wrap_future(lane.commit(lane.position))
             lane.drained = True
         await asyncio.to_thread(lane.close)
 
@@ -124,7 +127,7 @@ class Engine:
             await lane.wait_for_room(self._config.window_max)
             await self._server.dispatcher.room.wait()
             if records := await lane.read():
-                self._server.start(records)
+                await self._server.serve(records)
 
     async def _settle(self, lane: Lane) -> None:
         deadline = time.monotonic() + self._config.drain_s_max
@@ -168,6 +171,7 @@ class Engine:
 
     def drain(self) -> None:
         """Stops reading; lanes end once their last record is finished and committed."""
+        self._draining = True
 
         def stop() -> None:
             for lane in self._lanes.values():
