@@ -88,7 +88,7 @@ class Dispatcher:
             self.room.clear()
 
     def _may_send(self, queue: deque[tuple[float, Admitted]]) -> bool:
-        batch_max = queue[0][1].spec.batch_max
+        batch_max = self._batch_max(queue)
         if self._requests + min(len(queue), batch_max) > self._limits.requests_in_flight_max:
             return False
         if self._batches < self._limits.batches_in_flight_max or len(queue) >= batch_max:
@@ -98,12 +98,15 @@ class Dispatcher:
             self._lingering = self._loop.call_later(LINGER_S - waited_s, self._lingered)
         return waited_s >= LINGER_S
 
+    def _batch_max(self, queue: deque[tuple[float, Admitted]]) -> int:
+        return min(queue[0][1].spec.batch_max, self._limits.requests_in_flight_max)
+
     def _lingered(self) -> None:
         self._lingering = None
         self._pump()
 
     def _send(self, queue: deque[tuple[float, Admitted]]) -> None:
-        size = min(len(queue), queue[0][1].spec.batch_max)
+        size = min(len(queue), self._batch_max(queue))
         batch = [queue.popleft()[1] for _ in range(size)]
         self._batches += 1
         self._requests += size
