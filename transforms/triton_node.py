@@ -1,6 +1,7 @@
 """A node as Triton serves it: one gRPC call per batch, with a deadline."""
 
 import asyncio
+import struct
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,9 @@ BUSY = frozenset(
     for code in ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "CANCELLED", "ABORTED")
 )
 TIMEOUT_S_MIN = 0.001
+# No 256 tokens are longer, and an answer must fit into its topic whatever a node returns.
+TEXT_BYTES_MAX = 65_536
+VERSION_CHARACTERS_MAX = 63
 OUTPUTS = ("REQUEST_ID", "TEXT", "ERROR")
 _CHANNEL = [
     # Without a ceiling gRPC waits up to two minutes before it tries a restarted server again.
@@ -54,7 +58,8 @@ class TritonNode:
             raise
         finally:
             self._seconds.observe(time.monotonic() - started)
-        return str(result.get_response().model_version), _completions(result)
+        version = str(result.get_response().model_version)[:VERSION_CHARACTERS_MAX]
+        return version, _completions(result)
 
     async def close(self) -> None:
         """Closes the connection."""
@@ -78,11 +83,17 @@ def _inputs(prompts: Sequence[Prompt]) -> list[triton.InferInput]:
 
 def _completions(result: Any) -> list[Completion]:
     """Reads what came back; a short or damaged tensor leaves its requests without a result."""
-    columns = [result.as_numpy(name) for name in OUTPUTS]
-    if any(column is None for column in columns):
+    try:
+        columns = [result.as_numpy(name).reshape(-1) for name in OUTPUTS]
+        return [_completion(*row) for row in zip(*columns, strict=False)]
+    except (AttributeError, TypeError, ValueError, struct.error, InferenceServerException):
         return []
-    texts = [[_text(value) for value in column.reshape(-1)] for column in columns]
-    return [Completion(*row) for row in zip(*texts, strict=False)]
+
+
+def _completion(request_id: bytes, text: bytes, error: bytes) -> Completion:
+    if len(text) > TEXT_BYTES_MAX:
+        error = b"The node returned a text that is too long."
+    return Completion(_text(request_id), _text(text[:TEXT_BYTES_MAX]), _text(error))
 
 
 def _text(value: bytes) -> str:
