@@ -12,8 +12,9 @@ log = logging.getLogger(__name__)
 
 POLL_S = 0.5
 LOAD_S_MAX = 60.0
-# A request may overtake its account's record by the time a broker takes to deliver one.
-REFRESH_S_MAX = 2.0
+# A request may overtake its account's record by the time a broker takes to deliver one; whoever
+# must wait longer is not unknown but unread, and the job starts anew.
+REFRESH_S_MAX = 30.0
 
 
 class AccountsTable:
@@ -26,6 +27,7 @@ class AccountsTable:
         self._partition = TopicPartition(topic, 0)
         self._position = 0
         self._closed = threading.Event()
+        self._failure: BaseException | None = None
         self._consumer = Consumer(config)
         # A call into a consumer waits for its poll to end, and a loop of polls starves it.
         self._asking = Consumer(config)
@@ -40,6 +42,13 @@ class AccountsTable:
         return int(low), int(high)
 
     def _follow(self) -> None:
+        try:
+            self._read()
+        except BaseException as error:
+            self._failure = error
+            raise
+
+    def _read(self) -> None:
         while not self._closed.is_set():
             message = self._consumer.poll(POLL_S)
             if message is None:
@@ -70,10 +79,15 @@ class AccountsTable:
 
         Returns:
             Whether that came about within `timeout_s`.
+
+        Raises:
+            UnavailableError: nothing follows the topic any more.
         """
         deadline = time.monotonic() + timeout_s
         _low, high = self._watermarks()
         while self._position < high:
+            if self._failure is not None:
+                raise UnavailableError(f"accounts.state is not followed: {self._failure!r}.")
             if time.monotonic() > deadline:
                 return False
             time.sleep(0.005)

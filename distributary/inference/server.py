@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from distributary.accounts import AccountState
 from distributary.answers import Answer, Refusal, Status, read_answer
-from distributary.errors import InputError
+from distributary.errors import InputError, UnavailableError
 from distributary.events import ANSWER_TYPE, DEAD_TYPE, Event, write_headers
 from distributary.identity import partition_of
 from distributary.inference.accounts_table import AccountsTable
@@ -85,11 +85,6 @@ class Server:
         self.dispatcher = Dispatcher(self.nodes, self.limits, self.complete)
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def start(self, records: Sequence[Record]) -> None:
-        """Serves records in the background."""
-        self.metrics.consumed.inc(len(records))
-        self._spawn(self._serve(records))
-
     def complete(self, results: Sequence[tuple[Admitted, Generation]]) -> None:
         """Takes what the dispatcher finished."""
         self._spawn(self._conclude([self._answered(*result) for result in results]))
@@ -104,7 +99,12 @@ class Server:
         if not task.cancelled() and (error := task.exception()) is not None:
             self.fail(error)
 
-    async def _serve(self, records: Sequence[Record]) -> None:
+    async def serve(self, records: Sequence[Record]) -> None:
+        """Takes records as far as the dispatcher; what needs no node is concluded beside.
+
+        A lane waits for this before it reads on, so that at most one batch of each lane is here.
+        """
+        self.metrics.consumed.inc(len(records))
         verified, outcomes = await self._decode(records)
         lookups = await self.leases.look_up(verified)
         ours: list[Verified] = []
@@ -116,13 +116,14 @@ class Server:
             else:
                 outcomes.append(self._known(request, lookup))
         outcomes += self._admit(ours)
-        await self._conclude(outcomes)
+        self._spawn(self._conclude(outcomes))
 
     async def _decode(self, records: Sequence[Record]) -> tuple[list[Verified], list[Outcome]]:
         known = self.accounts.accounts
         decoded = [self.decoder.decode(record, known) for record in records]
         if any(isinstance(d, Dead) and d.code in _MAY_BE_NEWS for d in decoded):
-            await asyncio.to_thread(self.accounts.refresh)
+            if not await asyncio.to_thread(self.accounts.refresh):
+                raise UnavailableError("accounts.state cannot be read: who asks is not known.")
             decoded = [
                 self.decoder.decode(d.record, known)
                 if isinstance(d, Dead) and d.code in _MAY_BE_NEWS
