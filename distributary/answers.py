@@ -27,6 +27,7 @@ class Refusal(StrEnum):
     UNKNOWN_MODEL = "unknown_model"
     UNKNOWN_ADAPTER = "unknown_adapter"
     UNKNOWN_DATANET = "unknown_datanet"
+    DATANET_UNREADABLE = "datanet_unreadable"
     EXPIRED = "expired"
     EXPIRES_TOO_LATE = "expires_too_late"
     ABOVE_MAXIMUM = "above_maximum"
@@ -116,6 +117,7 @@ def read_answer(payload: bytes) -> Answer:
     if not isinstance(parsed, dict) or not parsed.keys() <= set(_FIELDS):
         raise InputError("Not an answer of this version.", code="bad_answer")
     try:
-        return Answer(**(parsed | {"status": Status(parsed.get("status"))}))
+        values: dict[str, Any] = parsed | {"status": Status(str(parsed.get("status")))}
+        return Answer(**values)
     except (TypeError, ValueError) as error:
         raise InputError(f"Not an answer: {error}.", code="bad_answer") from error

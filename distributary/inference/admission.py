@@ -1,5 +1,6 @@
 """Admission: from a verified request to what a node may run, or the refusal that says why not."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -7,13 +8,15 @@ from distributary.accounts import AccountState
 from distributary.answers import Answer, Refusal
 from distributary.bodies import Body, read_body
 from distributary.datanets.retrieval import Retrieved, Retriever
-from distributary.errors import InputError
+from distributary.errors import DistributaryError, InputError
 from distributary.inference.records import Admitted, Verified
 from distributary.models import MODELS, ModelSpec
 from distributary.prompts import PASSAGES_SHOWN_MAX, assemble
 from distributary.rules import Catalogue, Price
 from distributary.settings import Settings
 from distributary.tokens import ByteCounter, TokenCounter
+
+log = logging.getLogger(__name__)
 
 # A maximum above this is a mistake or an attack: more base units than any token has.
 UNITS_MAX = 2**256 - 1
@@ -142,7 +145,14 @@ class Admission:
     def _retrieve(self, body: Body) -> Retrieved | None:
         if body.datanet is None:
             return None
-        return self.retriever.retrieve(body.datanet, body.question, PASSAGES_SHOWN_MAX)
+        try:
+            return self.retriever.retrieve(body.datanet, body.question, PASSAGES_SHOWN_MAX)
+        except (DistributaryError, OSError) as error:
+            if isinstance(error, DistributaryError) and error.code == Refusal.UNKNOWN_DATANET:
+                raise
+            log.error({"msg": "datanet unreadable", "datanet": body.datanet, "error": str(error)})
+            sentence = "The datanet cannot be read now; ask again later."
+            raise RefusedError(Refusal.DATANET_UNREADABLE, sentence) from error
 
 
 def _served(body: Body) -> ModelSpec:
