@@ -25,7 +25,7 @@ def configure_logs(level: str) -> None:
     import time
 
     formatter = _JsonFormatter()
-    formatter.converter = time.gmtime  # type: ignore[assignment]
+    formatter.converter = time.gmtime
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(level=level, handlers=[handler], force=True)

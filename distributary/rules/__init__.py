@@ -40,14 +40,20 @@ class Rule:
     content: dict[str, Any]
 
 
-def _prices(parsed: dict[str, Any]) -> dict[str, Price]:
+def _units(text: Any) -> int:
+    if not isinstance(text, str) or not text.isascii() or not text.isdigit():
+        raise InputError("A price is the decimal digits of base units.", value=text)
+    return int(text)
+
+
+def _prices(parsed: dict[str, Any]) -> dict[str, Any]:
     return {
-        model: Price(int(price["prompt_units_per_1000"]), int(price["answer_units_per_1000"]))
+        model: Price(_units(price["prompt_units_per_1000"]), _units(price["answer_units_per_1000"]))
         for model, price in parsed["models"].items()
     }
 
 
-def _split(parsed: dict[str, Any]) -> dict[str, int]:
+def _split(parsed: dict[str, Any]) -> dict[str, Any]:
     split: dict[str, int] = parsed["basis_points"]
     if set(split) != set(ROLES) or sum(split.values()) != BASIS_POINTS or min(split.values()) < 0:
         raise InputError(f"A split gives {BASIS_POINTS} basis points to {', '.join(ROLES)}.")
