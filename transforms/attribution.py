@@ -62,4 +62,4 @@ class RecordAnswers(beam.PTransform[Any, Any]):
 
     def expand(self, batches: Any) -> Any:
         """One commit per bundle; nothing comes out."""
-        return batches | "Commit bundles" >> beam.ParDo(CommitBundles(self.job))  # type: ignore[no-untyped-call]
+        return batches | "Commit bundles" >> beam.ParDo(CommitBundles(self.job))

@@ -1,9 +1,6 @@
 """The one transaction, against a real Postgres and a real folder."""
 
-import itertools
-from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,41 +11,10 @@ from distributary.answers import Status
 from distributary.lake.csv import logical_digest
 from distributary.lake.files import answers_path, file_sha256
 from distributary.recording.records import Batch, Lane
-from distributary.store import connect, migrate
+from distributary.store import connect
 from distributary.store.commit import Committer, MethodChangedError
 from distributary.store.lanes import CommittedError, MovedError, SupersededError, open_lane
-from tests.signed_answers import DOCUMENTS, Customer, batch, bundle, charge_units, eight_weights
-
-IDS = {hash_: number for number, hash_ in enumerate(DOCUMENTS, 1)}
-
-
-@pytest.fixture
-def dsn(fresh_database: Callable[[], str]) -> str:
-    """A database with the schema."""
-    dsn = fresh_database()
-    migrate(dsn)
-    return dsn
-
-
-@pytest.fixture
-def connection(dsn: str) -> Iterator[psycopg.Connection[Any]]:
-    """A connection with the job's own role, which may do no more than it must."""
-    with connect(dsn, autocommit=True) as connection:
-        connection.execute("set role distributary_attribution")
-        yield connection
-
-
-@pytest.fixture
-def committer(tmp_path: Path) -> Committer:
-    """Commits into a lake of this test; files are named 0, 1, 2, …"""
-    numbers = itertools.count()
-    return Committer(tmp_path / "lake", IDS, lambda: str(next(numbers)))
-
-
-@pytest.fixture
-def lane(connection: psycopg.Connection[Any]) -> Lane:
-    """Partition 0, opened at offset 0."""
-    return open_lane(connection, "answers-topic", "inference.answers", 0, 0).lane
+from tests.signed_answers import Customer, batch, bundle, charge_units, eight_weights
 
 
 def count(connection: psycopg.Connection[Any], table: str) -> int:
