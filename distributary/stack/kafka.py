@@ -5,6 +5,7 @@ import hashlib
 import shutil
 import subprocess
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from distributary.errors import UnavailableError
@@ -15,7 +16,8 @@ from distributary.stack.process import child_environment
 from distributary.stack.server import HOST, Report, Server, Site
 
 VERSION = "4.1.0"
-COORDINATES = f"org.apache.kafka:kafka_2.13:{VERSION}+org.slf4j:slf4j-simple:1.7.36"
+COORDINATES = (f"org.apache.kafka:kafka_2.13:{VERSION}", "org.slf4j:slf4j-simple:1.7.36")
+DOWNLOADS_AT_ONCE = 8
 # Names and SHA-256 of the 46 jars that these coordinates resolved to when they were tried out.
 JARS_SHA256 = "761379bf49cac30792df08bc54e3d687614b0854f7d91cad732afe590164cb7b"
 HEAP = "384m"
@@ -57,20 +59,34 @@ def digest(folder: Path) -> str:
     return total.hexdigest()
 
 
-def _resolve_jars(scratch: Path, report: Report) -> None:
-    from jgo.env import EnvironmentBuilder, LinkStrategy
+def _download_jars(folder: Path, report: Report) -> None:
+    # Only jgo's resolver: its environments would download a whole JDK where there is no Java.
     from jgo.maven import MavenContext
 
-    report("kafka", f"fetching Kafka {VERSION}", None)
-    downloads = scratch / "downloads"
-    context = MavenContext(repo_cache=downloads / "repository", timeout=120)
-    environment = EnvironmentBuilder(
-        context=context, cache_dir=downloads / "environments", link_strategy=LinkStrategy.COPY
-    ).from_endpoint(endpoint=COORDINATES)
-    (scratch / "jars").mkdir()
-    for jar in sorted(Path(environment.path).rglob("*.jar")):
-        jar.rename(scratch / "jars" / jar.name)
-    shutil.rmtree(downloads)
+    report("kafka", f"fetching Kafka {VERSION}", 0.0)
+    repository = folder / "repository"
+    context = MavenContext(repo_cache=repository, timeout=120)
+    wanted = [context.create_dependency(coordinate) for coordinate in COORDINATES]
+    direct, indirect = context.resolver.resolve(wanted)
+    needed = [*direct, *(d for d in indirect if d.scope in ("compile", "runtime"))]
+    (folder / "jars").mkdir()
+    with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
+        downloads = pool.map(lambda dependency: dependency.artifact.resolve(), needed)
+        for number, jar in enumerate(downloads, start=1):
+            jar.rename(folder / "jars" / jar.name)
+            report("kafka", f"fetching Kafka {VERSION}", number / len(needed))
+    shutil.rmtree(repository)
+
+
+def _fetch_jars(scratch: Path, report: Report) -> None:
+    import requests
+
+    try:
+        _download_jars(scratch, report)
+    except (requests.RequestException, RuntimeError) as error:
+        raise UnavailableError(
+            f"Kafka's jars could not be fetched from the Maven repository: {error}"
+        ) from error
     found = digest(scratch / "jars")
     if found != JARS_SHA256:
         raise UnavailableError("The jars fetched for Kafka are not the expected ones.", value=found)
@@ -78,7 +94,7 @@ def _resolve_jars(scratch: Path, report: Report) -> None:
 
 def fetch(cache: Path, report: Report) -> Path:
     """The folder of Kafka's jars; 46 files, about 110 MB, from a Maven repository."""
-    folder = build_once(cache / f"kafka-{VERSION}", lambda to: _resolve_jars(to, report))
+    folder = build_once(cache / f"kafka-{VERSION}", lambda to: _fetch_jars(to, report))
     return folder / "jars"
 
 
