@@ -12,7 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from redis.exceptions import RedisError
 
@@ -26,10 +26,24 @@ log = logging.getLogger(__name__)
 # While Valkey does not answer, one batch a second tries it, so that the others lose no time.
 RETRY_AFTER_S = 1.0
 
-# Deletes a lease only while it is still ours; KEYS[1] the identity, ARGV[1] the lease's value.
-_RELEASE = (
-    "if redis.call('get',KEYS[1])==ARGV[1] then return redis.call('del',KEYS[1]) end return 0"
-)
+# One script a batch, and so one reply: redis-py spends ten times as long on a reply for each key.
+# KEYS: identities. ARGV: first the time to live, then one value for each key.
+_LOOK_UP = """
+local held = {}
+for i, key in ipairs(KEYS) do
+  held[i] = redis.call('set', key, ARGV[i + 1], 'nx', 'get', 'px', ARGV[1]) or ''
+end
+return held
+"""
+_RECORD = """
+for i, key in ipairs(KEYS) do redis.call('set', key, ARGV[i + 1], 'px', ARGV[1]) end
+"""
+# Deletes a lease only while it is still ours.
+_RELEASE = """
+for i, key in ipairs(KEYS) do
+  if redis.call('get', key) == ARGV[i + 1] then redis.call('del', key) end
+end
+"""
 
 
 class Found(Enum):
@@ -62,9 +76,9 @@ def lease_value(verified: Verified) -> bytes:
     return f"L {verified.record.coordinates} {verified.request.purchase.request_hash}".encode()
 
 
-def read_lookup(verified: Verified, held: bytes | None) -> Lookup:
-    """Tells what the value held before ours means for this request."""
-    if held is None:
+def read_lookup(verified: Verified, held: bytes) -> Lookup:
+    """Tells what the value held before ours means for this request; empty: there was none."""
+    if not held:
         return Lookup(Found.LEASED)
     kind, coordinates, rest = held.split(b" ", 2)
     request_hash, _, answer = rest.partition(b" ")
@@ -94,55 +108,40 @@ class Leases:
         self._away_until = 0.0
         self.failures = 0
 
-    async def _pipeline(self, commands: Sequence[tuple[Any, ...]]) -> list[Any] | None:
-        """Runs the commands in one round trip; None when Valkey does not answer."""
-        if not commands or time.monotonic() < self._away_until:
+    async def _run(
+        self, script: str, live_ms: int, values: Sequence[tuple[bytes, bytes]]
+    ) -> list[bytes] | None:
+        """Runs a script over (key, value) pairs; None when Valkey does not answer."""
+        if not values or time.monotonic() < self._away_until:
             return None
-        pipeline = self._client.pipeline(transaction=False)
-        for command in commands:
-            # `get` hands over the reply as it is; without it redis-py makes a bool of a SET's.
-            pipeline.execute_command(*command, get=True)
+        keys, arguments = zip(*values, strict=True)
         try:
-            replies: list[Any] = await pipeline.execute()
+            reply = await self._client.eval(script, len(keys), *keys, live_ms, *arguments)
         except (RedisError, OSError, TimeoutError) as error:
             self.failures += 1
             self._away_until = time.monotonic() + RETRY_AFTER_S
-            log.warning({"msg": "Valkey does not answer; serving without leases", "error": error})
+            log.warning(
+                {"msg": "Valkey does not answer; serving without leases", "error": repr(error)}
+            )
             return None
-        return replies
+        return reply or []
 
     async def look_up(self, requests: Sequence[Verified]) -> list[Lookup]:
         """Looks up and leases; where Valkey does not answer, every request is ours to run."""
-        replies = await self._pipeline(
-            [
-                ("SET", lease_key(r), lease_value(r), "NX", "GET", "PX", self._lease_ms)
-                for r in requests
-            ]
-        )
-        if replies is None:
+        values = [(lease_key(r), lease_value(r)) for r in requests]
+        held = await self._run(_LOOK_UP, self._lease_ms, values)
+        if held is None:
             return [Lookup(Found.LEASED) for _ in requests]
-        return [read_lookup(r, held) for r, held in zip(requests, replies, strict=True)]
+        return [read_lookup(r, value) for r, value in zip(requests, held, strict=True)]
 
     async def record(self, executed: Sequence[tuple[Verified, bytes]]) -> None:
         """Keeps executed answers (request, payload), once Kafka has acknowledged them."""
-        await self._pipeline(
-            [
-                (
-                    "SET",
-                    lease_key(r),
-                    b"E" + lease_value(r)[1:] + b" " + payload,
-                    "EX",
-                    self._replay_s,
-                )
-                for r, payload in executed
-            ]
-        )
+        values = [(lease_key(r), b"E" + lease_value(r)[1:] + b" " + p) for r, p in executed]
+        await self._run(_RECORD, 1000 * self._replay_s, values)
 
     async def release(self, requests: Sequence[Verified]) -> None:
         """Deletes our leases of refused requests, so that they can be tried again."""
-        await self._pipeline(
-            [("EVAL", _RELEASE, 1, lease_key(r), lease_value(r)) for r in requests]
-        )
+        await self._run(_RELEASE, 0, [(lease_key(r), lease_value(r)) for r in requests])
 
     async def close(self) -> None:
         """Closes the connections."""
