@@ -1,5 +1,6 @@
 """Kafka at the edge: the topics' creation and check, and the configuration of all clients."""
 
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
@@ -74,6 +75,13 @@ def unavailable(settings: Settings, error: Exception) -> UnavailableError:
     )
 
 
+def missing(topic: str) -> InputError:
+    """A topic is missing, in words."""
+    return InputError(
+        "A topic is missing: create it with `distributary up`.", value=topic, code="bad_topic"
+    )
+
+
 def _reason(error: Exception) -> str:
     reported: Any = error.args[0] if error.args else None
     return str(reported.name()) if hasattr(reported, "name") else "no reply in time"
@@ -103,8 +111,12 @@ def create_topics(settings: Settings, prefix: str = "") -> list[str]:
     specs = topic_specs(settings, prefix)
     if problems := _problems(settings, [spec for spec in specs if spec.name in known]):
         raise InputError(" ".join(problems), code="bad_topic")
-    missing = [spec for spec in specs if spec.name not in known]
-    return _create(client, missing, brokers) if missing else []
+    new = [spec for spec in specs if spec.name not in known]
+    created = _create(client, new, brokers) if new else []
+    for spec in new:
+        for partition in range(spec.partitions):
+            end_offset(settings, client, spec.name, partition)
+    return created
 
 
 def _metadata(settings: Settings, client: "AdminClient") -> tuple[set[str], int]:
@@ -141,6 +153,12 @@ def _create(client: "AdminClient", specs: Iterable[TopicSpec], brokers: int) -> 
 
 
 def _results(settings: Settings, futures: dict[Any, Any]) -> dict[Any, Any]:
+    """Waits for the replies of an admin client, by subject.
+
+    Raises:
+        UnavailableError: Kafka does not answer.
+        InputError: `bad_topic`: a topic is missing.
+    """
     from confluent_kafka import KafkaError, KafkaException
 
     results = {}
@@ -150,11 +168,7 @@ def _results(settings: Settings, futures: dict[Any, Any]) -> dict[Any, Any]:
         except KafkaException as error:
             if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
                 raise unavailable(settings, error) from error
-            raise InputError(
-                "A topic is missing: create it with `distributary up`.",
-                value=getattr(subject, "name", subject),
-                code="bad_topic",
-            ) from error
+            raise missing(getattr(subject, "name", subject)) from error
         except TimeoutError as error:
             raise unavailable(settings, error) from error
     return results
@@ -208,6 +222,36 @@ def topic_ids(settings: Settings, names: Iterable[str]) -> dict[str, str]:
     """
     found = _describe(settings, names)
     return {name: str(topic.topic_id) for name, topic in found.items()}
+
+
+def end_offset(settings: Settings, client: "AdminClient", topic: str, partition: int) -> int:
+    """The offset that the next record of a partition will have.
+
+    A partition without a leader, new or moving, is waited for.
+
+    Raises:
+        UnavailableError: Kafka does not answer.
+        InputError: `bad_topic`: the topic is missing.
+    """
+    from confluent_kafka import KafkaError, KafkaException, TopicPartition
+    from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
+
+    place = TopicPartition(topic, partition)
+    latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+    deadline = time.monotonic() + ANSWER_TIMEOUT_S
+    while True:
+        try:
+            return int(client.list_offsets({place: latest})[place].result(ANSWER_TIMEOUT_S).offset)
+        except (KafkaException, TimeoutError) as error:
+            code = error.args[0].code() if isinstance(error, KafkaException) else None
+            if (
+                code == KafkaError.UNKNOWN_TOPIC_OR_PART
+                and topic not in _metadata(settings, client)[0]
+            ):
+                raise missing(topic) from error
+            if time.monotonic() > deadline or code == KafkaError._TRANSPORT:
+                raise unavailable(settings, error) from error
+            time.sleep(0.05)
 
 
 # Settings of a topic on which an invariant rests; the others are the operator's business.
