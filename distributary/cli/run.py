@@ -1,7 +1,72 @@
-"""Commands: run."""
+"""Commands: run inference, attribution and accounts."""
+
+import sys
 
 import typer
+
+# Credit is for admission: a few seconds late, it admits what the next epoch carries over.
+PUBLISH_S = 2.0
+_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
 def register(app: typer.Typer) -> None:
     """Adds the commands of this group."""
+    group = typer.Typer(
+        no_args_is_help=True,
+        help="Run a job: restarted when it fails, drained by SIGTERM or Ctrl-C.",
+    )
+    group.command(context_settings=_PASS_ON)(inference)
+    group.command(context_settings=_PASS_ON)(attribution)
+    group.command()(accounts)
+    app.add_typer(group, name="run")
+
+
+def inference(context: typer.Context) -> None:
+    """Answer requests: Kafka, Triton, Kafka.
+
+    Further options go to Beam.
+
+    Example: distributary run inference
+
+    Example: distributary run inference --runner=FlinkRunner --flink_master=HOST:PORT
+    """
+    _supervise("pipelines.inference", context.args)
+
+
+def attribution(context: typer.Context) -> None:
+    """Record who earned what: answers from Kafka into Postgres and Parquet.
+
+    Further options go to Beam.
+
+    Example: distributary run attribution
+    """
+    _supervise("pipelines.attribution", context.args)
+
+
+def accounts() -> None:
+    """Keep `accounts.state` current: credit falls as charges are recorded.
+
+    Example: distributary run accounts
+    """
+    import signal
+    import threading
+
+    from distributary.logs import configure_logs
+    from distributary.publisher import publish_forever
+    from distributary.settings import load_settings
+
+    settings = load_settings()
+    configure_logs(settings.log_level)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    publish_forever(settings, stop, PUBLISH_S, settings.topic_prefix)
+
+
+def _supervise(module: str, arguments: list[str]) -> None:
+    from distributary.logs import configure_logs
+    from distributary.settings import load_settings
+    from distributary.supervise import Policy, supervise
+
+    configure_logs(load_settings().log_level)
+    raise typer.Exit(supervise([sys.executable, "-m", module, *arguments], Policy()))
