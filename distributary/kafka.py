@@ -93,7 +93,7 @@ def config_on(spec: TopicSpec, brokers: int) -> tuple[int, dict[str, str]]:
     return replicas, spec.config | {"min.insync.replicas": str(max(1, replicas - 1))}
 
 
-def create_topics(settings: Settings, prefix: str = "") -> list[str]:
+def create_topics(settings: Settings) -> list[str]:
     """Creates the topics that are missing and checks those that were there.
 
     Safe to repeat, and safe for two at once.
@@ -108,7 +108,7 @@ def create_topics(settings: Settings, prefix: str = "") -> list[str]:
     """
     client = admin(settings)
     known, brokers = _metadata(settings, client)
-    specs = topic_specs(settings, prefix)
+    specs = topic_specs(settings)
     if problems := _problems(settings, [spec for spec in specs if spec.name in known]):
         raise InputError(" ".join(problems), code="bad_topic")
     new = [spec for spec in specs if spec.name not in known]
@@ -258,14 +258,14 @@ def end_offset(settings: Settings, client: "AdminClient", topic: str, partition:
 _BINDING: Final = ("message.timestamp.type", "cleanup.policy")
 
 
-def check_topics(settings: Settings, prefix: str = "") -> list[str]:
+def check_topics(settings: Settings) -> list[str]:
     """Says, one sentence each, where an existing topic differs from what the invariants need.
 
     Raises:
         UnavailableError: Kafka does not answer.
         InputError: `bad_topic`: a topic is missing.
     """
-    return _problems(settings, topic_specs(settings, prefix))
+    return _problems(settings, topic_specs(settings))
 
 
 def _problems(settings: Settings, specs: list[TopicSpec]) -> list[str]:

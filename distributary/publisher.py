@@ -55,20 +55,18 @@ class Publisher:
 
     Args:
         settings: endpoints and retention.
-        prefix: of the topics' names.
         clock: Unix seconds.
 
     Raises:
         UnavailableError: Kafka does not answer.
     """
 
-    def __init__(
-        self, settings: Settings, prefix: str = "", clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, settings: Settings, clock: Callable[[], float] = time.time) -> None:
         from confluent_kafka import Producer
 
-        self._settings, self._prefix, self._clock = settings, prefix, clock
-        self._answers_id = topic_ids(settings, [prefix + ANSWERS])[prefix + ANSWERS]
+        self._settings, self._clock = settings, clock
+        answers = settings.topic_prefix + ANSWERS
+        self._answers_id = topic_ids(settings, [answers])[answers]
         self._producer = Producer(producer_config(settings, "distributary-accounts"))
 
     def publish(
@@ -131,7 +129,7 @@ class Publisher:
                 state.payload(),
             )
             self._producer.produce(
-                self._prefix + ACCOUNTS,
+                self._settings.topic_prefix + ACCOUNTS,
                 key=state.account,
                 value=value,
                 headers=headers,  # type: ignore[arg-type]
@@ -171,7 +169,7 @@ def _confirm(connection: Connection[TupleRow], states: Sequence[AccountState]) -
 
 
 def publish_accounts(
-    settings: Settings, accounts: Sequence[str] | None = None, prefix: str = ""
+    settings: Settings, accounts: Sequence[str] | None = None
 ) -> list[AccountState]:
     """One round, for a command that has written rows.
 
@@ -179,12 +177,10 @@ def publish_accounts(
         UnavailableError: Kafka or Postgres does not answer.
     """
     with connect(settings.require("postgres"), autocommit=True) as connection:
-        return Publisher(settings, prefix).publish(connection, accounts)
+        return Publisher(settings).publish(connection, accounts)
 
 
-def publish_forever(
-    settings: Settings, stop: threading.Event, interval_s: float, prefix: str = ""
-) -> None:
+def publish_forever(settings: Settings, stop: threading.Event, interval_s: float) -> None:
     """Publishes every account whose record has changed, until `stop` is set.
 
     Runs beside the attribution job. A server that is away is waited for: credit that is published
@@ -194,12 +190,11 @@ def publish_forever(
         settings: endpoints.
         stop: ends the loop after the round under way.
         interval_s: pause between rounds, seconds.
-        prefix: of the topics' names.
     """
     while not stop.is_set():
         try:
             with connect(settings.require("postgres"), autocommit=True) as connection:
-                publisher = Publisher(settings, prefix)
+                publisher = Publisher(settings)
                 while not stop.wait(interval_s):
                     for state in publisher.publish(connection):
                         log.info({"msg": "account published", "account": state.account})

@@ -19,12 +19,13 @@ class TopicSpec:
     config: dict[str, str]
 
 
-def topic_specs(settings: Settings, prefix: str = "") -> list[TopicSpec]:
-    """The four topics; `prefix` keeps installations on one Kafka apart.
+def topic_specs(settings: Settings) -> list[TopicSpec]:
+    """The four topics; the setting `topic_prefix` keeps installations on one Kafka apart.
 
     `LogAppendTime` makes the admission instant the broker's, so that no producer chooses the
     price he pays. Dead letters are kept longer than requests: a person looks at them.
     """
+    prefix = settings.topic_prefix
     stream = {
         "message.timestamp.type": "LogAppendTime",
         "min.insync.replicas": "1",

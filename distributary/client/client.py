@@ -47,7 +47,6 @@ class Client:
         settings: the settings, or Kafka's bootstrap servers alone.
         session: the session key that signs.
         domain: chain and contract; by default the settings'.
-        prefix: of the topics' names.
         clock: Unix seconds.
         draw: fresh randomness for each request.
 
@@ -62,7 +61,6 @@ class Client:
         session: SessionKey,
         *,
         domain: Domain | None = None,
-        prefix: str = "",
         clock: Callable[[], float] = time.time,
         draw: Callable[[], Randomness] = draw,
     ) -> None:
@@ -70,7 +68,7 @@ class Client:
             settings = Settings(kafka=settings)
         self._settings, self._clock, self._draw = settings, clock, draw
         self._signer = Signer(domain or Domain(settings.chain_id, settings.contract), session)
-        self.exchange = Exchange(settings, prefix)
+        self.exchange = Exchange(settings)
 
     @classmethod
     def of(cls, name: str | None = None, settings: Settings | None = None) -> "Client":

@@ -71,11 +71,12 @@ class Exchange:
         InputError: `bad_topic`: a topic is missing.
     """
 
-    def __init__(self, settings: Settings, prefix: str = "") -> None:
+    def __init__(self, settings: Settings) -> None:
         from confluent_kafka import Consumer, Producer
 
         self._settings = settings
-        self._requests, self._answers = prefix + REQUESTS, prefix + ANSWERS
+        self._requests = settings.topic_prefix + REQUESTS
+        self._answers = settings.topic_prefix + ANSWERS
         counted = count_partitions(settings, [self._requests, self._answers])
         self._request_partitions = counted[self._requests]
         self._answer_partitions = counted[self._answers]

@@ -44,7 +44,6 @@ class Responder:
     """What the double has read, and how it judges; `judge` may be exchanged at any time."""
 
     settings: Settings
-    prefix: str
     judge: Judge = execute
     values: list[bytes] = field(default_factory=list)
     seen: dict[str, int] = field(default_factory=dict)
@@ -53,8 +52,8 @@ class Responder:
 
     def serve(self, stop: threading.Event) -> None:
         domain = Domain(self.settings.chain_id, self.settings.contract)
-        topic = self.prefix + REQUESTS
-        counted = count_partitions(self.settings, [topic, self.prefix + ANSWERS])
+        topic = self.settings.topic_prefix + REQUESTS
+        counted = count_partitions(self.settings, [topic, self.settings.topic_prefix + ANSWERS])
         producer = Producer(producer_config(self.settings, "double"))
         consumer = Consumer(consumer_config(self.settings, "double", "double"))
         consumer.assign([TopicPartition(topic, p, 0) for p in range(counted[topic])])
@@ -77,13 +76,13 @@ class Responder:
             self.seen[hashed] = self.seen.get(hashed, 0) + 1
             for given in self.judge(request, self.seen[hashed]):
                 producer.produce(
-                    self.prefix + ANSWERS,
+                    self.settings.topic_prefix + ANSWERS,
                     key=hashed.encode(),
                     value=self.answer(message, request, given),
                     headers=write_headers(
                         Event("a", "urn:double", ANSWER_TYPE, ""), "a", datetime.now(UTC)
                     ),
-                    partition=partition_of(hashed, counted[self.prefix + ANSWERS]),
+                    partition=partition_of(hashed, counted[self.settings.topic_prefix + ANSWERS]),
                 )
         producer.flush(5)
         consumer.close()
@@ -109,9 +108,9 @@ class Responder:
 
 
 @contextmanager
-def responding(settings: Settings, prefix: str) -> Iterator[Responder]:
+def responding(settings: Settings) -> Iterator[Responder]:
     """Runs a double until the block ends; an assertion in it fails the test."""
-    responder, stop, failed = Responder(settings, prefix), threading.Event(), []
+    responder, stop, failed = Responder(settings), threading.Event(), []
     responder.go.set()
 
     def run() -> None:
