@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 from typing import Any, NoReturn
 
 import rfc8785
@@ -11,8 +12,10 @@ from distributary.errors import InputError
 
 INTEGER_MAX = 2**53 - 1  # RFC 8785 section 3.2.2.3: what an IEEE double holds exactly
 
-# Deeper JSON could pass one recursive reader and break the next.
+# Deeper JSON could pass one recursive reader and break the next; and where a library raises
+# Python's recursion limit, as py_ecc does, the parser ends the process instead of raising.
 DEPTH_MAX = 64
+_TOKEN = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?|[\[\]{}]', re.DOTALL)
 
 _PLAIN = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True)
 
@@ -81,19 +84,18 @@ _DECODER = json.JSONDecoder(
 )
 
 
-def _is_deep(value: Any) -> bool:
-    """Whether `value` nests deeper than `DEPTH_MAX`; walks it level by level."""
-    level = [value]
-    for _ in range(DEPTH_MAX + 1):
-        level = [
-            child
-            for each in level
-            if isinstance(each, dict | list)
-            for child in (each.values() if isinstance(each, dict) else each)
-        ]
-        if not level:
-            return False
-    return True
+def _is_deep(data: bytes) -> bool:
+    """Whether JSON nests deeper than `DEPTH_MAX`; linear, whatever the bytes are."""
+    depth = 0
+    for token in _TOKEN.finditer(data):
+        first = data[token.start()]
+        if first in b"[{":
+            depth += 1
+            if depth > DEPTH_MAX:
+                return True
+        elif first in b"]}":
+            depth -= 1
+    return False
 
 
 def parse_json(data: bytes) -> Any:
@@ -102,12 +104,11 @@ def parse_json(data: bytes) -> Any:
     Raises:
         InputError: `not_utf8`, `duplicate_key` or `not_json` (NaN, infinities and too deep too).
     """
+    if data.count(b"[") + data.count(b"{") > DEPTH_MAX and _is_deep(data):
+        raise InputError(f"JSON may nest {DEPTH_MAX} deep.", code="not_json")
     try:
-        parsed = _DECODER.decode(data.decode("utf-8"))
+        return _DECODER.decode(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise InputError("Not valid UTF-8.", code="not_utf8") from error
     except (ValueError, RecursionError) as error:
         raise InputError(f"Not JSON: {str(error)[:100]}.", code="not_json") from error
-    if data.count(b"[") + data.count(b"{") > DEPTH_MAX and _is_deep(parsed):
-        raise InputError(f"JSON may nest {DEPTH_MAX} deep.", code="not_json")
-    return parsed
