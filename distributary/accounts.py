@@ -1,12 +1,15 @@
 """Accounts: the state record that the inference job reads, and the delegation of session keys."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
 from distributary.canonical import parse_json
 from distributary.errors import InputError
 from distributary.identity import Domain, parse_address
+
+_SIGNATURE = re.compile("0x[0-9a-fA-F]{130}")
 
 
 @dataclass(frozen=True)
@@ -131,12 +134,15 @@ def delegation_is_valid(domain: Domain, account: str, delegation: Delegation) ->
     """Whether the account signed this delegation for this domain."""
     from eth_account import Account
     from eth_account.messages import encode_typed_data
+    from eth_keys.exceptions import BadSignature
 
+    if not _SIGNATURE.fullmatch(delegation.signature):
+        return False
     typed = delegation_typed_data(domain, account, delegation.key, delegation.expires_at)
     try:
         signer = Account.recover_message(
             encode_typed_data(full_message=typed), signature=delegation.signature
         )
-    except ValueError:
+    except (ValueError, BadSignature):
         return False
     return bool(signer.lower() == account)
