@@ -81,6 +81,21 @@ class Client:
         settings = settings or load_settings()
         return cls(settings, load_session_key(settings.home, name or only_name(settings.home)))
 
+    @property
+    def account(self) -> str:
+        """The address that pays."""
+        return self._signer.session.account
+
+    @property
+    def domain(self) -> Domain:
+        """Chain and contract that requests are signed for."""
+        return self._signer.domain
+
+    @property
+    def request_bytes_max(self) -> int:
+        """The largest request that the job reads, bytes."""
+        return self._settings.request_bytes_max
+
     def sign(
         self,
         body: dict[str, Any],
