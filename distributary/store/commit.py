@@ -13,7 +13,7 @@ from psycopg.rows import TupleRow
 
 from distributary.errors import DistributaryError
 from distributary.lake.files import LakeFile, answers_path, write_answers
-from distributary.lake.schema import answers_table
+from distributary.lake.schema import ANSWERS, answers_table
 from distributary.lake.texts import write_texts
 from distributary.recording.judging import DETAIL_CHARACTERS_MAX
 from distributary.recording.records import Bundle, Lane, Quarantined, Row, SetAside, Weighed
@@ -56,6 +56,22 @@ class Committed:
     counts: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    """Rows of a bundle that Postgres took, as objects and as tables, and those it did not."""
+
+    rows: list[Row]
+    tables: list[pa.Table]
+    set_aside: list[Quarantined]
+
+    def __add__(self, later: "_Stored") -> "_Stored":
+        return _Stored(
+            self.rows + later.rows,
+            self.tables + later.tables,
+            self.set_aside + later.set_aside,
+        )
+
+
 @dataclass(frozen=True)
 class Committer:
     """Commits bundles into Postgres and the lake.
@@ -85,54 +101,54 @@ class Committer:
             epoch = enter_open_epoch(connection)
             _check_method(bundle, epoch)
             lock_lane(connection, bundle.batch)
-            rows, unstorable = self._store(connection, epoch.epoch, lane, bundle.weighed)
+            stored = self._store(connection, epoch.epoch, lane, bundle.weighed)
             set_aside = sorted(
-                (*bundle.quarantined, *unstorable), key=lambda each: each.record.offset
+                (*bundle.quarantined, *stored.set_aside), key=lambda each: each.record.offset
             )
             quarantine(connection, epoch.epoch, lane, set_aside)
-            file = self._write(connection, epoch.epoch, bundle, rows)
-            _add_charges(connection, lane, rows)
+            file = self._write(connection, epoch.epoch, bundle, stored)
+            _add_charges(connection, lane, stored.rows)
             advance_lane(connection, bundle.batch)
-        return Committed(epoch.epoch, file, _counts(rows, set_aside))
+        return Committed(epoch.epoch, file, _counts(stored.rows, set_aside))
 
     def _store(
         self, connection: Connection[TupleRow], epoch: int, lane: Lane, weighed: Sequence[Weighed]
-    ) -> tuple[list[Row], list[Quarantined]]:
+    ) -> _Stored:
         """Stores what can be stored; halves a part that cannot, down to the single row."""
         if not weighed:
-            return [], []
+            return _Stored([], [], [])
         try:
             with connection.transaction():
-                return self._copy(connection, epoch, lane, weighed), []
+                return self._copy(connection, epoch, lane, weighed)
         except UNSTORABLE as error:
             if len(weighed) == 1:
                 detail = f"{type(error).__name__}: {error}"[:DETAIL_CHARACTERS_MAX]
                 record = weighed[0].judged.record
-                return [], [Quarantined(record, SetAside.NOT_STORABLE, detail)]
+                return _Stored([], [], [Quarantined(record, SetAside.NOT_STORABLE, detail)])
         middle = len(weighed) // 2
-        rows, set_aside = self._store(connection, epoch, lane, weighed[:middle])
-        more_rows, more_set_aside = self._store(connection, epoch, lane, weighed[middle:])
-        return rows + more_rows, set_aside + more_set_aside
+        return self._store(connection, epoch, lane, weighed[:middle]) + self._store(
+            connection, epoch, lane, weighed[middle:]
+        )
 
     def _copy(
         self, connection: Connection[TupleRow], epoch: int, lane: Lane, weighed: Sequence[Weighed]
-    ) -> list[Row]:
+    ) -> _Stored:
         rows = take_purchases(connection, epoch, lane, weighed)
         table = answers_table(lane.topic_id, lane.partition, rows)
         key = (epoch, lane.topic, lane.partition)
         copy_answers(connection, table, key)
         copy_attributions(connection, table, key, self.ids)
-        return rows
+        return _Stored(rows, [table], [])
 
     def _write(
-        self, connection: Connection[TupleRow], epoch: int, bundle: Bundle, rows: Sequence[Row]
+        self, connection: Connection[TupleRow], epoch: int, bundle: Bundle, stored: _Stored
     ) -> LakeFile:
         """Writes exactly the new rows and records the file; texts go to a file apart."""
         batch, name = bundle.batch, self.new_name()
         lane = batch.lane
-        table = answers_table(lane.topic_id, lane.partition, rows)
+        table = pa.concat_tables(stored.tables or [ANSWERS.empty_table()]).combine_chunks()
         file = write_answers(answers_path(self.lake, epoch, name), table)
-        write_texts(self.lake, name, lane, rows)
+        write_texts(self.lake, name, lane, stored.rows)
         connection.execute(
             "insert into lake_files values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
             (
