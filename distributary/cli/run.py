@@ -60,7 +60,7 @@ def accounts() -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    publish_forever(settings, stop, PUBLISH_S, settings.topic_prefix)
+    publish_forever(settings, stop, PUBLISH_S)
 
 
 def _supervise(module: str, arguments: list[str]) -> None:

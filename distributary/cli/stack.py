@@ -38,13 +38,21 @@ def up(
 ) -> None:
     """Start the local servers, or those that are missing; fetch them the first time.
 
+    Topics are created and the schema is brought up to date, here and on servers of your own.
     A server whose endpoint is given by environment variable is not started, only checked.
 
     Example: distributary up --only kafka,postgres,valkey
     """
+    up_quietly(only, models)
+    _show_status(as_json)
+
+
+def up_quietly(only: str = "", models: Path | None = None) -> None:
+    """What `up` does, without its table."""
     from distributary.settings import load_settings
     from distributary.stack.control import split_given, start
     from distributary.stack.plan import NAMES, parse_names
+    from distributary.stack.prepare import prepare
     from distributary.stack.server import Site
 
     settings = load_settings()
@@ -55,7 +63,8 @@ def up(
             start(Site.of(settings, models), ours, report)
     if given:
         _fail_on(_endpoint_findings(given))
-    _show_status(as_json)
+    with messages.status("preparing topics and schema"):
+        prepare(load_settings(), names)
 
 
 def down(as_json: JsonOption = False) -> None:

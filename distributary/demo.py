@@ -1,0 +1,199 @@
+"""The demo: the whole flow on real servers, with a real model and real text by real authors."""
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distributary.answers import Answer
+from distributary.errors import DistributaryError, InputError, UnavailableError
+from distributary.settings import Settings
+
+DATANET = "installed-packages"
+ACCOUNT = "demo"
+MODEL = "smollm2-135m"
+# Of these one is asked about, so that a bound owner is seen to earn.
+BOUND_PACKAGE = "psycopg"
+QUESTIONS = (
+    "What is Alembic and what is it used for?",
+    "What does the package prometheus_client do?",
+    "What is psycopg?",
+    "What can I do with the package rich?",
+    "What is Typer based on?",
+    "What does hypothesis do?",
+)
+MAX_TOKENS = 48
+GRANT_UNITS = 10**21
+SESSION_S = 30 * 24 * 60 * 60
+ANSWER_S_MAX = 180.0
+RECORD_S_MAX = 120.0
+DRAIN_S_MAX = 60.0
+
+Step = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Earning:
+    """A document's share of an answer's data: `weight` of 1,000,000,000."""
+
+    document: str
+    owner: str
+    payee: str | None
+    weight: int
+
+
+@dataclass(frozen=True)
+class Shown:
+    """One row of the demo's table."""
+
+    question: str
+    answer: Answer
+    earnings: list[Earning]
+    commons: int
+
+
+def register_datanet(settings: Settings, progress: Callable[[], object]) -> str:
+    """Registers the descriptions of the installed packages; returns the owner of one of them.
+
+    `progress` is called as documents are stored.
+    """
+    from distributary.datanets.opening import open_registrar
+    from distributary.datanets.packages import package_documents
+    from distributary.stack.server import quiet
+
+    documents = package_documents()
+    with open_registrar(settings, quiet, progress) as registrar:
+        registrar.add_documents(DATANET, documents)
+    return next(d.owner for d in documents if d.title.startswith(f"{BOUND_PACKAGE}:"))
+
+
+def bind(settings: Settings, owner: str) -> str:
+    """Binds an owner to a key made here, where he is not bound yet; returns the payee."""
+    from distributary.keys import load_account_key, make_account_key
+    from distributary.store import connect
+    from distributary.store.owners import bind_owner
+
+    name = f"{ACCOUNT}-contributor"
+    try:
+        key = make_account_key(settings.home, name)
+    except InputError:
+        key = load_account_key(settings.home, name)
+    with connect(settings.require("postgres")) as connection:
+        try:
+            bind_owner(connection, owner, key.address)
+        except InputError as error:
+            if error.code != "already_bound":
+                raise
+    return key.address
+
+
+def open_account(settings: Settings, now_s: int) -> str:
+    """Makes the demo's account with a session key and a grant, or finds it; returns its address."""
+    from distributary.accounts import sign_delegation
+    from distributary.keys import (
+        account_names,
+        load_account_key,
+        make_account_key,
+        new_session_key,
+        save_session_key,
+    )
+    from distributary.publisher import publish_accounts
+    from distributary.store import connect
+    from distributary.store.accounts import add_account, add_delegation, add_grant
+
+    if ACCOUNT in account_names(settings.home):
+        key = load_account_key(settings.home, ACCOUNT)
+    else:
+        key = make_account_key(settings.home, ACCOUNT)
+    session = new_session_key(key.address, now_s + SESSION_S)
+    delegation = sign_delegation(settings.domain, key.private_key, session.key, session.expires_at)
+    with connect(settings.require("postgres")) as connection:
+        if add_account(connection, key.address):
+            add_grant(connection, key.address, GRANT_UNITS, "demo")
+        add_delegation(connection, settings.domain, key.address, delegation)
+    save_session_key(settings.home, ACCOUNT, session)
+    publish_accounts(settings, [key.address])
+    return key.address
+
+
+@contextmanager
+def running_jobs(settings: Settings) -> Iterator[None]:
+    """Runs both jobs while the block runs, then drains them; their logs are in HOME/logs."""
+    with ExitStack() as stack:
+        for job in ("inference", "attribution"):
+            stack.enter_context(_job(job, settings.home / "logs" / f"{job}.log"))
+        yield
+
+
+@contextmanager
+def _job(job: str, log: Path) -> Iterator[None]:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as stream:
+        command = [sys.executable, "-m", "distributary", "run", job]
+        process = subprocess.Popen(command, stdout=stream, stderr=stream)
+        try:
+            yield
+            if process.poll() is not None:
+                raise DistributaryError(f"The {job} job ended: read {log}.")
+        finally:
+            process.terminate()
+            try:
+                process.wait(DRAIN_S_MAX)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+
+def ask(
+    settings: Settings, questions: Sequence[str], answered: Callable[[], object]
+) -> list[Answer]:
+    """Sends the questions and waits for their answers; `answered` is called after each."""
+    from distributary.client import Client, write_body
+
+    with Client.of(ACCOUNT, settings) as client:
+        handles = [
+            client.submit(
+                client.sign(
+                    write_body(
+                        prompt=question, model=MODEL, datanet=DATANET, max_tokens=MAX_TOKENS
+                    ),
+                    max_charge_units=GRANT_UNITS // 1000,
+                )
+            )
+            for question in questions
+        ]
+        answers = []
+        for handle in handles:
+            answers.append(client.wait(handle, ANSWER_S_MAX))
+            answered()
+    return answers
+
+
+def read_earnings(settings: Settings, answer: Answer) -> tuple[list[Earning], int]:
+    """Waits until the attribution job has recorded an answer; returns its earnings and commons.
+
+    Raises:
+        UnavailableError: it was not recorded in time.
+    """
+    from distributary.store import connect
+    from distributary.trace import trace
+
+    deadline = time.monotonic() + RECORD_S_MAX
+    while True:
+        with connect(settings.require("postgres")) as connection:
+            try:
+                found: list[dict[str, Any]] = trace(
+                    connection, settings.lake_path, answer.request_hash
+                )
+                weights = [Earning(**weight) for weight in found[0]["weights"]]
+                return weights, int(found[0]["commons"] or 0)
+            except InputError as error:
+                if error.code != "unknown_request" or time.monotonic() > deadline:
+                    raise UnavailableError(
+                        "The attribution job has not recorded the answer: read "
+                        f"{settings.home / 'logs' / 'attribution.log'}."
+                    ) from error
+        time.sleep(0.2)
