@@ -11,6 +11,7 @@ import rfc8785
 from distributary.errors import InputError
 
 INTEGER_MAX = 2**53 - 1  # RFC 8785 section 3.2.2.3: what an IEEE double holds exactly
+FLOAT_EXPONENT_MIN = 1e21  # from here on ECMAScript writes a number with an exponent
 
 # Deeper JSON could pass one recursive reader and break the next; and where a library raises
 # Python's recursion limit, as py_ecc does, the parser ends the process instead of raising.
@@ -35,6 +36,15 @@ def _is_plain(value: Any) -> bool:
     return kind is list and all(map(_is_plain, value))
 
 
+def _check_floats(value: Any) -> None:
+    """Refuses floats that RFC 8785 writes as integers which it refuses to write again."""
+    if type(value) is float and INTEGER_MAX < abs(value) < FLOAT_EXPONENT_MIN:
+        raise InputError("Not canonical JSON: a number above 2^53.", code="not_canonical")
+    if type(value) is dict or type(value) is list:
+        for child in value.values() if type(value) is dict else value:
+            _check_floats(child)
+
+
 def canonical_json(value: Any) -> bytes:
     """Returns the RFC 8785 bytes of `value`.
 
@@ -46,6 +56,7 @@ def canonical_json(value: Any) -> bytes:
     try:
         if _is_plain(value):
             return _PLAIN.encode(value).encode()
+        _check_floats(value)
         return rfc8785.dumps(value)
     except (rfc8785.CanonicalizationError, UnicodeEncodeError, RecursionError) as error:
         raise InputError(f"Not canonical JSON: {error}.", code="not_canonical") from error
