@@ -141,9 +141,10 @@ class Settings:
         nodes: dict[str, str] = {}
         for entry in self.require("triton").split(","):
             name, separator, address = entry.strip().partition("=")
-            if not separator or ":" not in address:
+            if not (name and separator) or ":" not in address or name in nodes:
                 raise InputError(
-                    f"Write {PREFIX}TRITON as name=host:port[,name=host:port].", value=entry
+                    f"Write {PREFIX}TRITON as name=host:port[,name=host:port], each name once.",
+                    value=entry,
                 )
             nodes[name] = address
         return nodes
