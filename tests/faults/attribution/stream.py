@@ -29,7 +29,6 @@ from distributary.store import connect, migrate
 from tests.signed_answers import Customer
 
 WAIT_S = 120.0
-TOPIC = "inference.answers"
 DOCUMENTS = {
     hashlib.sha256(text.encode()).hexdigest(): text
     for text in (f"What document {number} says." for number in range(4))
@@ -51,16 +50,21 @@ class Stream:
     Attributes:
         settings: endpoints of the servers.
         dsn: a database made for the test.
+        lake: a folder made for the test.
+        knobs: the folder in which Triton's double looks for its knobs.
     """
 
     settings: Settings
     dsn: str
     lake: Path
+    knobs: Path
     environment: dict[str, str] = field(default_factory=dict)
     jobs: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        create_topics(self.settings)
+        self.topic = self.settings.topic_prefix + "inference.answers"
+        create_topics(self.settings, self.settings.topic_prefix)
+        self.knobs.mkdir(parents=True, exist_ok=True)
         migrate(self.dsn)
         self.lake.mkdir(parents=True, exist_ok=True)
         for document, text in DOCUMENTS.items():
@@ -100,7 +104,7 @@ class Stream:
                 if isinstance(answer, bytes)
                 else partition_of(answer.request_hash, self.settings.partitions)
             )
-            producer.produce(TOPIC, value, partition=partition)
+            producer.produce(self.topic, value, partition=partition)
             producer.poll(0)
         assert producer.flush(30) == 0
 
@@ -108,6 +112,7 @@ class Stream:
         """Starts the job as an operator would, in a process of its own."""
         given = {
             "KAFKA": self.settings.kafka,
+            "TOPIC_PREFIX": self.settings.topic_prefix,
             "POSTGRES": self.dsn,
             "TRITON_TRUSTED": self.settings.triton_trusted,
             "PRISM": self.settings.prism,
@@ -130,6 +135,10 @@ class Stream:
         self.jobs.append(job)
         return job
 
+    def log(self, job: "subprocess.Popen[bytes]") -> bytes:
+        """What a job has logged."""
+        return (self.lake.parent / f"job-{self.jobs.index(job)}.log").read_bytes()
+
     def end_jobs(self) -> None:
         """Ends every job with all its children."""
         for job in self.jobs:
@@ -145,11 +154,9 @@ class Stream:
     def highs(self) -> dict[int, int]:
         """Kafka's end of each partition."""
         consumer = Consumer({"bootstrap.servers": self.settings.kafka, "group.id": "count"})
+        places = [TopicPartition(self.topic, number) for number in range(self.settings.partitions)]
         try:
-            return {
-                partition: consumer.get_watermark_offsets(TopicPartition(TOPIC, partition), 10)[1]
-                for partition in range(self.settings.partitions)
-            }
+            return {at.partition: consumer.get_watermark_offsets(at, 10)[1] for at in places}
         finally:
             consumer.close()
 
@@ -184,7 +191,7 @@ class Stream:
             }
         )
         highs = self.highs()
-        consumer.assign([TopicPartition(TOPIC, partition, 0) for partition in highs])
+        consumer.assign([TopicPartition(self.topic, partition, 0) for partition in highs])
         found: list[tuple[int, int, bytes]] = []
         limit = time.monotonic() + WAIT_S
         while len(found) < sum(highs.values()):
