@@ -7,9 +7,6 @@ breaks in between, the step can be taken again.
 import time
 from collections.abc import Callable
 
-from psycopg import Connection
-from psycopg.rows import TupleRow
-
 from distributary import keys
 from distributary.accounts import sign_delegation
 from distributary.identity import Domain
@@ -17,7 +14,6 @@ from distributary.keys import AccountKey, SessionKey
 from distributary.publisher import publish_accounts
 from distributary.settings import DAY_S, Settings
 from distributary.store import accounts as rows
-from distributary.store import connect
 
 DELEGATION_S = 365 * DAY_S
 
@@ -37,7 +33,7 @@ def create_account(settings: Settings, name: str, credit_units: int = 0) -> Acco
         UnavailableError: Postgres or Kafka does not answer.
     """
     rows.check_grant(credit_units or 1)
-    with connect(settings.require("postgres")) as connection:
+    with rows.open_registry(settings) as connection:
         key = _unfinished_or_new(settings, name)
         if rows.add_account(connection, key.address) and credit_units:
             rows.add_grant(connection, key.address, credit_units, "granted at creation")
@@ -68,17 +64,15 @@ def authorize(
     session = keys.new_session_key(owner.address, int(clock()) + lifetime_s)
     domain = domain_of(settings)
     delegation = sign_delegation(domain, owner.private_key, session.key, session.expires_at)
-    with connect(settings.require("postgres")) as connection:
+    with rows.open_registry(settings) as connection:
         rows.add_delegation(connection, domain, owner.address, delegation)
     publish_accounts(settings, [owner.address])
     keys.save_session_key(settings.home, name, session)
     return session
 
 
-def _change(
-    settings: Settings, account: str, change: Callable[[Connection[TupleRow]], object]
-) -> None:
-    with connect(settings.require("postgres")) as connection:
+def _change(settings: Settings, account: str, change: Callable[[rows.Registry], object]) -> None:
+    with rows.open_registry(settings) as connection:
         change(connection)
     publish_accounts(settings, [account])
 

@@ -12,8 +12,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
-from psycopg import Connection
-from psycopg.rows import TupleRow
 
 from distributary.accounts import AccountState
 from distributary.canonical import canonical_hash
@@ -21,8 +19,13 @@ from distributary.errors import UnavailableError
 from distributary.events import ACCOUNT_TYPE, Event, to_record
 from distributary.kafka import producer_config, topic_ids
 from distributary.settings import Settings
-from distributary.store import connect
-from distributary.store.accounts import answer_offsets, compose, read_accounts
+from distributary.store.accounts import (
+    Registry,
+    answer_offsets,
+    compose,
+    open_registry,
+    read_accounts,
+)
 from distributary.topics import ACCOUNTS, ANSWERS
 
 log = logging.getLogger(__name__)
@@ -30,6 +33,7 @@ log = logging.getLogger(__name__)
 PUBLISHER_LOCK = 7_310_002  # any number that nothing else takes an advisory lock on
 LOCK_WAIT_MS_MAX = 30_000
 DELIVERY_S_MAX = 30.0
+BATCH_MAX = 10_000  # the producer's queue holds 100,000
 SOURCE = "urn:distributary:accounts"
 
 
@@ -70,7 +74,7 @@ class Publisher:
         self._producer = Producer(producer_config(settings, "distributary-accounts"))
 
     def publish(
-        self, connection: Connection[TupleRow], accounts: Sequence[str] | None = None
+        self, connection: Registry, accounts: Sequence[str] | None = None
     ) -> list[AccountState]:
         """Publishes the accounts, by default all, whose record has changed.
 
@@ -99,7 +103,7 @@ class Publisher:
                 connection.execute("select pg_advisory_unlock(%s)", [PUBLISHER_LOCK])
         return changed
 
-    def _lock(self, connection: Connection[TupleRow]) -> None:
+    def _lock(self, connection: Registry) -> None:
         try:
             with connection.transaction():
                 connection.execute(f"set local lock_timeout = {LOCK_WAIT_MS_MAX}")
@@ -107,9 +111,7 @@ class Publisher:
         except psycopg.errors.LockNotAvailable as error:
             raise UnavailableError("Another publisher of accounts does not finish.") from error
 
-    def _compose(
-        self, connection: Connection[TupleRow], accounts: Sequence[str] | None
-    ) -> list[AccountState]:
+    def _compose(self, connection: Registry, accounts: Sequence[str] | None) -> list[AccountState]:
         now_s = int(self._clock())
         with connection.transaction():
             connection.execute("set transaction isolation level repeatable read, read only")
@@ -120,31 +122,34 @@ class Publisher:
 
     def _produce(self, states: Sequence[AccountState]) -> None:
         failed: list[Any] = []
-        for state in states:
-            name = f"{state.account}/{state.version}"
-            headers, value = to_record(
-                Event(name, SOURCE, ACCOUNT_TYPE, ""),
-                state.account,
-                datetime.fromtimestamp(self._clock(), UTC),
-                state.payload(),
-            )
-            self._producer.produce(
-                self._settings.topic_prefix + ACCOUNTS,
-                key=state.account,
-                value=value,
-                headers=headers,  # type: ignore[arg-type]
-                on_delivery=lambda error, _message: failed.append(error) if error else None,
-            )
-        left = self._producer.flush(DELIVERY_S_MAX)
-        if left or failed:
-            self._producer.purge()
-            raise UnavailableError(
-                f"Kafka did not acknowledge {left + len(failed)} account records: the next round "
-                "publishes them again."
-            )
+        for first in range(0, len(states), BATCH_MAX):
+            for state in states[first : first + BATCH_MAX]:
+                self._produce_one(state, failed)
+            left = self._producer.flush(DELIVERY_S_MAX)
+            if left or failed:
+                self._producer.purge()
+                raise UnavailableError(
+                    f"Kafka did not acknowledge {left + len(failed)} account records: the next "
+                    "round publishes them again."
+                )
+
+    def _produce_one(self, state: AccountState, failed: list[Any]) -> None:
+        headers, value = to_record(
+            Event(f"{state.account}/{state.version}", SOURCE, ACCOUNT_TYPE, ""),
+            state.account,
+            datetime.fromtimestamp(self._clock(), UTC),
+            state.payload(),
+        )
+        self._producer.produce(
+            self._settings.topic_prefix + ACCOUNTS,
+            key=state.account,
+            value=value,
+            headers=headers,  # type: ignore[arg-type]
+            on_delivery=lambda error, _message: failed.append(error) if error else None,
+        )
 
 
-def _reserve(connection: Connection[TupleRow], states: Sequence[AccountState]) -> None:
+def _reserve(connection: Registry, states: Sequence[AccountState]) -> None:
     """Makes the versions ours; no digest stands for them yet."""
     with connection.transaction(), connection.cursor() as cursor:
         cursor.executemany(
@@ -154,7 +159,7 @@ def _reserve(connection: Connection[TupleRow], states: Sequence[AccountState]) -
         )
 
 
-def _confirm(connection: Connection[TupleRow], states: Sequence[AccountState]) -> None:
+def _confirm(connection: Registry, states: Sequence[AccountState]) -> None:
     """Notes what stands in the topic.
 
     Where another publisher took our place meanwhile (a lost connection frees the lock), an older
@@ -176,7 +181,7 @@ def publish_accounts(
     Raises:
         UnavailableError: Kafka or Postgres does not answer.
     """
-    with connect(settings.require("postgres"), autocommit=True) as connection:
+    with open_registry(settings, autocommit=True) as connection:
         return Publisher(settings).publish(connection, accounts)
 
 
@@ -193,11 +198,11 @@ def publish_forever(settings: Settings, stop: threading.Event, interval_s: float
     """
     while not stop.is_set():
         try:
-            with connect(settings.require("postgres"), autocommit=True) as connection:
+            with open_registry(settings, autocommit=True) as connection:
                 publisher = Publisher(settings)
                 while not stop.wait(interval_s):
                     for state in publisher.publish(connection):
                         log.info({"msg": "account published", "account": state.account})
-        except (UnavailableError, psycopg.OperationalError) as error:
+        except UnavailableError as error:
             log.warning({"msg": "accounts are not published", "error": str(error)})
             stop.wait(interval_s)

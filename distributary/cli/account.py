@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from distributary.cli.output import JsonOption, print_json, print_table
+from distributary.cli.output import JsonOption, print_fields, print_json, print_table
 
 if TYPE_CHECKING:
     from distributary.store.accounts import AccountRow
@@ -120,12 +120,11 @@ def show(
     from distributary import enrolment, keys
     from distributary.errors import InputError
     from distributary.settings import load_settings
-    from distributary.store import connect
-    from distributary.store.accounts import read_accounts
+    from distributary.store.accounts import open_registry, read_accounts
 
     settings = load_settings()
     wanted = None if name is None else [enrolment.resolve_account(settings, name)]
-    with connect(settings.require("postgres")) as connection:
+    with open_registry(settings) as connection:
         rows = read_accounts(connection, wanted)
     if wanted and not rows:
         raise InputError("No such account is registered.", value=name, code="unknown_account")
@@ -198,4 +197,4 @@ def _print_fields(title: str, shown: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(shown)
     else:
-        print_table(title, ("field", "value"), list(shown.items()))
+        print_fields(title, shown)

@@ -1,7 +1,7 @@
 """What all commands print with: results on stdout, progress and errors on stderr."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
 
@@ -15,7 +15,7 @@ from rich.progress import (
     TextColumn,
     TimeElapsedColumn,
 )
-from rich.table import Table
+from rich.table import Column, Table
 from rich.text import Text
 
 from distributary.errors import DistributaryError
@@ -39,10 +39,19 @@ def print_json(value: Any) -> None:
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """A table on stdout; None shows as a dash."""
-    table = Table(*columns, title=title, title_justify="left")
+    table = Table(*(Column(c, overflow="fold") for c in columns), title=title, title_justify="left")
     for row in rows:
         table.add_row(*("-" if cell is None else Text(str(cell)) for cell in row))
     results.print(table)
+
+
+def print_fields(title: str, fields: Mapping[str, Any]) -> None:
+    """Names and values on stdout, each on a line of its own that can be copied whole."""
+    results.print(f"[italic]{title}[/italic]")
+    width = max(map(len, fields))
+    for name, value in fields.items():
+        shown = "-" if value is None else str(value)
+        results.print(f"  {name:{width}}  {shown}", markup=False, soft_wrap=True)
 
 
 @contextmanager

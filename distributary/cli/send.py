@@ -8,6 +8,7 @@ import typer
 
 from distributary.cli.output import (
     JsonOption,
+    print_fields,
     print_json,
     print_table,
     progress,
@@ -120,7 +121,7 @@ def _send_one(
     results.print(answer.text, markup=False, soft_wrap=True)
     shown = _described(answer) | {"charge_units_max": maximum}
     del shown["text"]
-    print_table("Answer", ("field", "value"), [(k, v) for k, v in shown.items() if v is not None])
+    print_fields("Answer", {k: v for k, v in shown.items() if v is not None})
 
 
 def _described(answer: "Answer") -> dict[str, Any]:
@@ -191,10 +192,9 @@ def _print_outcomes(
 
 
 def _print_summary(run: "Run", outcomes: "list[Outcome]", summary: dict[str, Any]) -> None:
-    rows = [("requests", summary["requests"]), *summary["by_result"].items()]
-    rows += [(k, summary[k]) for k in ("charge_units", "answer_tokens")]
-    rows.append(("run file", run.path))
-    print_table("Run, repeated" if run.repeated else "Run", ("what", "count"), rows)
+    shown = {"requests": summary["requests"], **summary["by_result"]}
+    shown |= {name: summary[name] for name in ("charge_units", "answer_tokens")}
+    print_fields("Run, repeated" if run.repeated else "Run", shown | {"run_file": run.path})
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     if failed:
         print_table(
@@ -246,5 +246,4 @@ def quote(
     if as_json:
         print_json(shown)
         return
-    rows = [(k, ", ".join(v) if isinstance(v, list) else v) for k, v in shown.items()]
-    print_table("Quote", ("what", "value"), rows)
+    print_fields("Quote", {k: ", ".join(v) if isinstance(v, list) else v for k, v in shown.items()})

@@ -1,19 +1,43 @@
 """Accounts in Postgres: rows that are only ever added, and the state composed from them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from distributary.accounts import AccountState, Delegation, delegation_is_valid
-from distributary.errors import InputError
+from distributary.errors import InputError, UnavailableError
 from distributary.identity import Domain
+from distributary.settings import Settings
+from distributary.store import connect
+
+Registry = Connection[TupleRow]
 
 GRANT_UNITS_MAX = 2**128  # far above any token's supply, far below what numeric(78,0) holds
 SAFE_INTEGER = 2**53 - 1
+
+
+@contextmanager
+def open_registry(settings: Settings, *, autocommit: bool = False) -> Iterator[Registry]:
+    """Opens the registry of accounts; without `autocommit` the block is one transaction.
+
+    Raises:
+        UnavailableError: Postgres does not answer, or has no tables yet.
+    """
+    try:
+        with connect(settings.require("postgres"), autocommit=autocommit) as connection:
+            yield connection
+    except psycopg.errors.UndefinedTable as error:
+        raise UnavailableError(
+            "The database is empty: run `distributary up`, which prepares it."
+        ) from error
+    except psycopg.OperationalError as error:
+        raise UnavailableError("Postgres went away: see `distributary status`.") from error
 
 
 @dataclass(frozen=True)
@@ -75,9 +99,7 @@ def _row(
     )
 
 
-def read_accounts(
-    connection: Connection[TupleRow], accounts: Sequence[str] | None = None
-) -> list[AccountRow]:
+def read_accounts(connection: Registry, accounts: Sequence[str] | None = None) -> list[AccountRow]:
     """Reads accounts, by default all, in the order of their addresses."""
     given = None if accounts is None else list(accounts)
     with connection.cursor(row_factory=_row_factory) as cursor:
@@ -89,7 +111,7 @@ def _row_factory(cursor: Any) -> Any:
     return lambda values: _row(**dict(zip(names, values, strict=True)))
 
 
-def add_account(connection: Connection[TupleRow], account: str) -> bool:
+def add_account(connection: Registry, account: str) -> bool:
     """Registers an address.
 
     Returns:
@@ -101,7 +123,7 @@ def add_account(connection: Connection[TupleRow], account: str) -> bool:
     return cursor.rowcount == 1
 
 
-def _require_account(connection: Connection[TupleRow], account: str) -> None:
+def _require_account(connection: Registry, account: str) -> None:
     row = connection.execute(
         "select e.erased_at from accounts a left join erasures e using (account) "
         "where a.account = %s",
@@ -114,7 +136,7 @@ def _require_account(connection: Connection[TupleRow], account: str) -> None:
 
 
 def add_delegation(
-    connection: Connection[TupleRow], domain: Domain, account: str, delegation: Delegation
+    connection: Registry, domain: Domain, account: str, delegation: Delegation
 ) -> None:
     """Verifies and registers the delegation of a session key; safe to repeat.
 
@@ -148,7 +170,7 @@ def check_grant(units: int) -> None:
         raise InputError("Grant a positive number of base units, 2^128 at most.", value=units)
 
 
-def add_grant(connection: Connection[TupleRow], account: str, units: int, note: str = "") -> None:
+def add_grant(connection: Registry, account: str, units: int, note: str = "") -> None:
     """Gives an account credit, base units: the operator's gift until deposits exist.
 
     Raises:
@@ -161,7 +183,7 @@ def add_grant(connection: Connection[TupleRow], account: str, units: int, note: 
     )
 
 
-def add_erasure(connection: Connection[TupleRow], account: str) -> bool:
+def add_erasure(connection: Registry, account: str) -> bool:
     """Marks an account as erased: its keys sign no more.
 
     Returns:
@@ -179,7 +201,7 @@ def add_erasure(connection: Connection[TupleRow], account: str) -> bool:
     return cursor.rowcount == 1
 
 
-def answer_offsets(connection: Connection[TupleRow], topic_id: str) -> tuple[int, ...]:
+def answer_offsets(connection: Registry, topic_id: str) -> tuple[int, ...]:
     """Next offset by partition of the answers that `account_charges` counts."""
     rows = connection.execute(
         "select partition, next_offset from consumed join topics using (topic) where topic_id = %s",
