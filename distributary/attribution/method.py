@@ -3,9 +3,9 @@
 Each word of the answer has a worth: its rarity in the datanet, or nothing if the question has it.
 The worth of a word goes to the documents with the longest exact span around it, in equal parts:
 
-1. to passages that were shown, if one has a span around it that tells something; of what FACTS
-   measured of cheap methods, spans restricted to shown passages, weighted by rarity and without
-   the question's words, come closest to leave-one-out;
+1. to passages that were shown: a word of theirs was before the model's eyes. Over 31 right
+   answers to XQuAD questions, with the gold and another paragraph shown, the gold one got 0.86 of
+   the data weight and was the top document of 29; commons got 0.31 of all;
 2. to other documents of the datanet manifest only for a span of at least `UNSEEN_WORDS_MIN` words
    that is longer than any in a shown passage (OLMoTrace, arXiv:2504.07096): a model repeats
    such a text by memory, not by chance;

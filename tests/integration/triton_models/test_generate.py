@@ -2,9 +2,9 @@ from concurrent.futures import FIRST_COMPLETED, wait
 
 import pytest
 
-from tests.integration.triton_models.calls import TIMEOUT_S, Calls, generate_columns
+from tests.integration.triton_models.calls import TIMEOUT_S, Calls, Columns, generate_columns
 
-SLOTS_AND_QUEUE = 40
+SLOTS = 8
 
 
 def chat(text: str) -> bytes:
@@ -65,10 +65,18 @@ def test_generate__number_of_tokens_out_of_range__is_an_error(
     assert made["ERROR"][0].startswith(b"bad_prompt: ")
 
 
-def test_generate__callers_cancel__their_slots_are_free_again(calls: Calls) -> None:
-    endless = generate_columns({b"long": b"1 2 1 2 1 2 1 2 1 2 1 2 1 2"}, 1_900)
-    started = [calls.start("generate", endless) for _ in range(SLOTS_AND_QUEUE)]
-    for _, call in started:
+def test_generate__callers_cancel__generation_ends_and_frees_their_slots(calls: Calls) -> None:
+    def endless(tokens_max: int) -> Columns:
+        return generate_columns({b"endless": b"1 2 1 2 1 2 1 2 1 2 1 2 1 2"}, tokens_max)
+
+    reference, running = calls.start("generate", endless(400))
+    abandoned = [calls.start("generate", endless(1_900)) for _ in range(SLOTS - 2)]
+    # Slots are taken in order, so with this answer all of the above are running.
+    assert calls.generate("generate", {b"short": chat("Hi")}, 1)["ERROR"] == [b""]
+    for _, call in abandoned:
         call.cancel()
-    # Left alone, the forty would take longer than the call may.
-    assert calls.generate("generate", {b"id": chat("Hi")})["ERROR"] == [b""]
+    # All slots decode in step: seven free ones need 100 steps for this, a single one 600.
+    probes = [calls.start("generate", endless(50))[0] for _ in range(12)]
+    assert all(probe.result(TIMEOUT_S)["ERROR"] == [b""] for probe in probes)
+    assert not reference.done()
+    running.cancel()

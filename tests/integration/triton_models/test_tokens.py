@@ -29,7 +29,8 @@ SCRIPTS = [
 STRANGE = [
     "", " ", "\n\n a\n\t b", "1234 12,345.67", "don't we'LL I'm", "½ ² Ⅷ ٣٤ 一二三",
     "👨‍👩‍👧 e\u0301", "a\u00a0b\u2003c\u200bd", "\r\n\r\nx", "x   \n   y ",
-    "def f(x):\n    return x**2\n\n\n", "".join(SPECIAL_TOKENS), "<|im_start |>", "\u1680x\u2028y\u3000",
+    "def f(x):\n    return x**2\n\n\n", "".join(SPECIAL_TOKENS), "<|im_start |>",
+    "\u1680x\u2028y\u3000",
 ]  # fmt: skip
 
 

@@ -127,6 +127,8 @@ class TritonPythonModel:
 
     def _run(self, job: _Job, index: int, prompt: bytes, tokens_max: int) -> None:
         try:
+            if job.sender.is_cancelled():
+                raise _ItemError("cancelled: The caller no longer waits.")
             job.finish(index, self._generate(job, prompt, tokens_max).encode(), b"")
         except _ItemError as refusal:
             job.finish(index, b"", str(refusal).encode())
