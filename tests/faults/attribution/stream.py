@@ -63,7 +63,7 @@ class Stream:
 
     def __post_init__(self) -> None:
         self.topic = self.settings.topic_prefix + "inference.answers"
-        create_topics(self.settings, self.settings.topic_prefix)
+        create_topics(self.settings)
         self.knobs.mkdir(parents=True, exist_ok=True)
         migrate(self.dsn)
         self.lake.mkdir(parents=True, exist_ok=True)
