@@ -11,6 +11,9 @@ The worth of a word goes to the documents with the longest exact span around it,
    such a text by memory, not by chance;
 3. to commons, if nothing explains it, or more than `SHARERS_MAX` documents do.
 
+At most `DOCUMENTS_MAX` documents earn by one answer, those with most credit; the rest of it goes to
+commons, so that no text a node returns can make the record of its answer large.
+
 Everything is integer and independent of the order of passages.
 """
 
@@ -30,6 +33,7 @@ COMMONS: Final = "commons"
 ANSWER_WORDS_MAX: Final = 1_024  # words after these are not looked at
 PASSAGE_WORDS_MAX: Final = 65_536
 UNSEEN_WORDS_MIN: Final = 8
+DOCUMENTS_MAX: Final = 64
 LINES_KEPT_MAX: Final = 256
 
 
@@ -79,7 +83,7 @@ def attribute(
     asked = set(words(question, PASSAGE_WORDS_MAX))
     worths = _worths(said, asked, corpus)
     claims = _claims(said, shown, corpus)
-    credit: dict[str, int] = {COMMONS: 0}
+    credit: dict[str, int] = {}
     for worth, claimants in zip(worths, claims, strict=True):
         for claimant in claimants or (COMMONS,):
             share = worth * (CREDIT_UNIT // max(1, len(claimants)))
@@ -150,6 +154,10 @@ def _unseen(said: Sequence[str], corpus: Corpus) -> list[tuple[int, int]]:
 def _whole(credit: Mapping[str, int]) -> Attribution:
     if not any(credit.values()):
         return Attribution((), WHOLE)
-    parts = largest_remainder(WHOLE, credit)
+    documents = sorted(
+        credit.keys() - {COMMONS}, key=lambda document: (-credit[document], document)
+    )
+    kept = {document: credit[document] for document in documents[:DOCUMENTS_MAX]}
+    parts = largest_remainder(WHOLE, kept | {COMMONS: sum(credit.values()) - sum(kept.values())})
     commons = parts.pop(COMMONS)
     return Attribution(tuple(sorted((d, w) for d, w in parts.items() if w)), commons)

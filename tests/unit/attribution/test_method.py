@@ -2,6 +2,7 @@ import pytest
 
 from distributary.attribution.method import (
     ANSWER_WORDS_MAX,
+    DOCUMENTS_MAX,
     SHARERS_MAX,
     UNSEEN_WORDS_MIN,
     Attribution,
@@ -99,6 +100,18 @@ def test_attribute__unseen_document_has_the_same_span_as_a_shown_one__only_the_s
 def test_attribute__boilerplate_in_too_many_documents__commons_earns() -> None:
     crowd = [(f"{number:064x}", TEXTS[LIGHT]) for number in range(SHARERS_MAX + 1)]
     assert attribute(TEXTS[LIGHT], "", [], PlainCorpus(crowd)) == ALL_COMMONS
+
+
+def test_attribute__text_stitched_of_many_documents__only_those_with_most_credit_earn() -> None:
+    """A node could return such a text to make its record large."""
+    lines = [" ".join(f"w{n}x{k}" for k in range(UNSEEN_WORDS_MIN)) for n in range(70)]
+    lines[69] += " and one word more"
+    corpus = PlainCorpus([(f"{n:064x}", text) for n, text in enumerate(lines)])
+    made = attribute(" ".join(lines), "", [], corpus)
+    earning = [int(document, 16) for document, _ in made.weights]
+    assert earning == [*range(DOCUMENTS_MAX - 1), 69]
+    assert made.commons + sum(weight for _, weight in made.weights) == WHOLE
+    assert made.commons > WHOLE // 20
 
 
 def test_attribute__one_document_shown_in_two_pieces__counts_once() -> None:
