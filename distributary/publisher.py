@@ -30,7 +30,7 @@ from distributary.topics import ACCOUNTS, ANSWERS
 
 log = logging.getLogger(__name__)
 
-PUBLISHER_LOCK = 7_310_002  # any number that nothing else takes an advisory lock on
+PUBLISHER_LOCK = 7_310_004  # docs/reference.md lists all advisory locks; a test holds them apart
 LOCK_WAIT_MS_MAX = 30_000
 DELIVERY_S_MAX = 30.0
 BATCH_MAX = 10_000  # the producer's queue holds 100,000

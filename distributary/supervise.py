@@ -15,8 +15,8 @@ from distributary.errors import ExitCode, GaveUpError
 log = logging.getLogger(__name__)
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
-# A restart mends neither of these.
-FINAL = (ExitCode.OK, ExitCode.USAGE, ExitCode.INPUT)
+# A restart mends none of these.
+FINAL = (ExitCode.OK, ExitCode.USAGE, ExitCode.INPUT, ExitCode.SUPERSEDED)
 
 
 @dataclass(frozen=True)
