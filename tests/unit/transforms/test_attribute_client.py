@@ -1,0 +1,159 @@
+"""Asking the model `attribute`: order, retries, halves; the server is a double with knobs."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from tritonclient.utils import InferenceServerException
+
+from distributary.errors import UnavailableError
+from distributary.recording.weights import Question
+from transforms import attribute_client
+from transforms.attribute_client import AttributeClient
+
+Finish = Callable[[Any, Exception | None], None]
+
+
+class Result:
+    """Two tensors."""
+
+    def __init__(self, weights: list[bytes], errors: list[bytes]) -> None:
+        self.columns = {"WEIGHTS": weights, "ERROR": errors}
+
+    def as_numpy(self, name: str) -> Any:
+        return np.array(self.columns[name], dtype=np.object_).reshape(-1, 1)
+
+
+class TritonDouble:
+    """Answers each question with its own text, on another thread, unless told otherwise."""
+
+    def __init__(self) -> None:
+        self.failures: list[Exception] = []
+        self.poison: set[bytes] = set()
+        self.short = 0
+        self.sizes: list[int] = []
+        self.in_flight = self.in_flight_most = 0
+        self._lock = threading.Lock()
+
+    def async_infer(
+        self, model: str, inputs: list[Any], finish: Finish, client_timeout: float
+    ) -> None:
+        assert model == "attribute"
+        answers = [bytes(value) for value in _bytes(inputs[0])]
+        with self._lock:
+            self.sizes.append(len(answers))
+            self.in_flight += 1
+            self.in_flight_most = max(self.in_flight, self.in_flight_most)
+        threading.Timer(0.001, self._finish, (answers, finish)).start()
+
+    def _finish(self, answers: list[bytes], finish: Finish) -> None:
+        with self._lock:
+            self.in_flight -= 1
+            failure = self.failures.pop(0) if self.failures else None
+            short, self.short = self.short, max(0, self.short - 1)
+        if failure is None and self.poison & set(answers):
+            failure = InferenceServerException("cannot", status="StatusCode.INTERNAL")
+        if failure is not None:
+            finish(None, failure)
+        else:
+            kept = answers[1:] if short else answers
+            finish(Result(kept, [b""] * len(kept)), None)
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+
+def _bytes(tensor: Any) -> Iterator[bytes]:
+    from tritonclient.utils import deserialize_bytes_tensor
+
+    yield from deserialize_bytes_tensor(tensor._get_content())
+
+
+@pytest.fixture
+def triton(monkeypatch: pytest.MonkeyPatch) -> TritonDouble:
+    double = TritonDouble()
+    monkeypatch.setattr(attribute_client.triton, "InferenceServerClient", lambda *_a, **_k: double)
+    monkeypatch.setattr(attribute_client, "PAUSE_S", (0.0, 0.0))
+    return double
+
+
+def questions(count: int) -> list[Question]:
+    return [Question(f"answer {number}", "q", "[]", "net", "m") for number in range(count)]
+
+
+def asked(client: AttributeClient, count: int) -> list[str]:
+    return [reply.weights for reply in client(questions(count))]
+
+
+def test_call__many_questions__come_back_in_order_with_a_bounded_number_in_flight(
+    triton: TritonDouble,
+) -> None:
+    client = AttributeClient("address", 3)
+
+    assert asked(client, 1000) == [f"answer {number}" for number in range(1000)]
+    assert triton.in_flight_most <= 3
+    assert max(triton.sizes) == 64
+
+
+def test_call__nothing_to_ask__asks_nothing(triton: TritonDouble) -> None:
+    assert asked(AttributeClient("address", 3), 0) == []
+    assert triton.sizes == []
+
+
+@pytest.mark.parametrize("status", ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"])
+def test_call__server_busy_for_a_moment__is_asked_again(triton: TritonDouble, status: str) -> None:
+    triton.failures = [InferenceServerException("busy", status=f"StatusCode.{status}")] * 3
+
+    assert len(asked(AttributeClient("address", 2), 200)) == 200
+
+
+def test_call__server_stays_away__is_unavailable_after_a_bounded_number_of_tries(
+    triton: TritonDouble,
+) -> None:
+    triton.failures = [InferenceServerException("gone", status="StatusCode.UNAVAILABLE")] * 1000
+
+    with pytest.raises(UnavailableError, match="does not attribute"):
+        asked(AttributeClient("address", 2), 100)
+    assert len(triton.sizes) <= 2 * attribute_client.ATTEMPTS_MAX
+
+
+def test_call__one_question_breaks_its_batch__fails_alone(triton: TritonDouble) -> None:
+    triton.poison = {b"answer 77"}
+
+    replies = AttributeClient("address", 2)(questions(150))
+
+    assert [n for n, reply in enumerate(replies) if reply.error] == [77]
+    assert replies[77].error.startswith("not_attributed")
+    assert replies[76].weights == "answer 76"
+
+
+def test_call__every_question_fails__is_the_servers_fault(triton: TritonDouble) -> None:
+    triton.poison = {f"answer {number}".encode() for number in range(5)}
+
+    with pytest.raises(UnavailableError, match="attributes nothing"):
+        AttributeClient("address", 2)(questions(5))
+
+
+def test_call__short_batch__is_asked_again_and_never_misplaced(triton: TritonDouble) -> None:
+    triton.short = 2
+
+    assert asked(AttributeClient("address", 2), 100) == [f"answer {n}" for n in range(100)]
+
+
+def test_call__two_lanes_at_once__each_gets_its_own(triton: TritonDouble) -> None:
+    client = AttributeClient("address", 2)
+    found: dict[int, list[str]] = {}
+
+    def ask(count: int) -> None:
+        found[count] = asked(client, count)
+
+    threads = [threading.Thread(target=ask, args=(count,)) for count in (130, 260)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert {count: len(replies) for count, replies in found.items()} == {130: 130, 260: 260}
+    assert triton.in_flight_most <= 2
