@@ -227,7 +227,7 @@ def count_independently(stream: Stream, good: Sequence[Answer]) -> None:
     )
     first: dict[str, tuple[int, int]] = {}
     for partition, offset, value in records:
-        with suppress(ValueError):
+        with suppress(ValueError, KeyError):
             parsed = json.loads(value)
             if parsed["status"] == "executed":
                 first.setdefault(parsed["request_hash"], (partition, offset))
