@@ -79,7 +79,8 @@ def accepted(body: Any) -> bool:
     try:
         read_body(body)
     except InputError as error:
-        assert error.code in ("bad_request", "empty_prompt")
+        if error.code not in ("bad_request", "empty_prompt"):
+            raise
         return False
     return True
 
