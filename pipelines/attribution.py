@@ -19,6 +19,7 @@ import apache_beam as beam
 
 from distributary.errors import ExitCode
 from distributary.lake.texts import sweep_texts
+from distributary.metrics_server import serve_metrics
 from distributary.recording.job import RecordingJob
 from distributary.recording.lane import AnswersLane, Ripeness
 from distributary.recording.metrics import Metrics
@@ -86,7 +87,7 @@ def make_job(settings: Settings) -> RecordingJob:
         make_recorder,
         metrics,
     )
-    metrics.serve(settings.metrics_port_attribution)
+    serve_metrics(metrics.registry, settings.metrics_port_attribution)
     return job
 
 

@@ -15,6 +15,7 @@ import apache_beam as beam
 from distributary.bodies import DEADLINE_MS_MAX
 from distributary.inference.engine import Engine, EngineConfig
 from distributary.inference.server import Outcome, Server, Topics
+from distributary.metrics_server import serve_metrics
 from distributary.settings import Settings, load_settings
 from distributary.topics import ACCOUNTS, ANSWERS, DEAD, REQUESTS
 from transforms.beam_defects import KeepAnOutput, guard_splits
@@ -83,7 +84,7 @@ def make_server(
     limits = Limits(
         settings.batches_in_flight_max, settings.requests_in_flight_max, settings.retry_s_max
     )
-    metrics.serve(settings.metrics_port_inference)
+    serve_metrics(metrics.registry, settings.metrics_port_inference)
     return Server(
         topics=Topics(prefix + REQUESTS, answers, prefix + DEAD, partitions),
         decoder=Decoder(settings.domain, settings.request_bytes_max),

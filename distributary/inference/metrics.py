@@ -1,6 +1,5 @@
 """Prometheus metrics of the inference job; docs/reference.md lists them."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -43,16 +42,3 @@ class Metrics:
     def _gauge(self, name: str, text: str, by_partition: bool = False) -> Gauge:
         labels = ["partition"] if by_partition else []
         return Gauge(f"{PREFIX}_{name}", text, labels, registry=self.registry)
-
-    def serve(self, port: int) -> Callable[[], None]:
-        """Serves the metrics over HTTP on 127.0.0.1; returns what stops it."""
-        from prometheus_client import start_http_server
-
-        server, thread = start_http_server(port, "127.0.0.1", registry=self.registry)
-
-        def stop() -> None:
-            server.shutdown()
-            server.server_close()
-            thread.join()
-
-        return stop
