@@ -18,7 +18,8 @@ from psycopg import sql
 
 from distributary.settings import load_settings
 from distributary.stack.local import LocalStack
-from distributary.stack.plan import NAMES
+from distributary.stack.plan import NAMES, fetch_all
+from distributary.stack.server import quiet
 from distributary.stack.valkey import DATABASES
 
 _numbers = itertools.count(1)
@@ -30,21 +31,36 @@ def unique(name: str) -> str:
 
 
 @pytest.fixture(scope="session")
-def session_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+def servers_cache() -> Path:
+    """The folder of fetched servers, with all of them in it.
+
+    An empty cache takes minutes to fill, and a fixture of the session is not timed.
+    """
+    cache = load_settings().cache.expanduser().resolve()
+    fetch_all(NAMES, cache, quiet)
+    return cache
+
+
+@pytest.fixture(scope="session")
+def session_stack(
+    tmp_path_factory: pytest.TempPathFactory, servers_cache: Path
+) -> Iterator[LocalStack]:
     """The session's stack with nothing started; the fixtures below start what they need."""
     home = tmp_path_factory.mktemp("stack")
-    with LocalStack(home, (), load_settings().cache) as stack:
+    with LocalStack(home, (), servers_cache) as stack:
         yield stack
 
 
 @pytest.fixture
-def own_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., LocalStack]]:
+def own_stack(
+    tmp_path_factory: pytest.TempPathFactory, servers_cache: Path
+) -> Iterator[Callable[..., LocalStack]]:
     """`own_stack("kafka", "postgres", models=None)`: servers that this test may kill."""
     with ExitStack() as stacks:
 
         def start(*names: str, models: Path | None = None) -> LocalStack:
             home = tmp_path_factory.mktemp("own-stack")
-            return stacks.enter_context(LocalStack(home, names, load_settings().cache, models))
+            return stacks.enter_context(LocalStack(home, names, servers_cache, models))
 
         yield start
 
