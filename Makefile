@@ -7,6 +7,7 @@ STAMP := .venv/.installed-$(shell cat $(LOCKS) | sha256sum | cut -c1-12)
 QUIET := $(shell test -t 2 || echo --quiet)
 PIP := $(BIN)/python -m pip --disable-pip-version-check install $(QUIET)
 UV := $(BIN)/uv pip install $(QUIET)
+BENCHMARKS := $(basename $(notdir $(wildcard benchmarks/bench_*.py benchmarks/*_throughput.py)))
 COMPILE := $(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-header --quiet
 
 .PHONY: help venv demo test test-quick lint bench lock
@@ -43,7 +44,7 @@ lint: venv ## Check style, types and imports
 	$(BIN)/lint-imports
 
 bench: venv ## Run the benchmarks; each prints JSON
-	@for file in benchmarks/bench_*.py; do $(BIN)/python $$file || exit 1; done
+	@for file in $(sort $(BENCHMARKS)); do $(BIN)/python -m benchmarks.$$file || exit 1; done
 
 lock: venv ## Compile the locked requirement files anew
 	$(COMPILE) pyproject.toml --group dev -o requirements/dev.txt
