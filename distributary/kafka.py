@@ -233,7 +233,7 @@ def end_offset(settings: Settings, client: "AdminClient", topic: str, partition:
         UnavailableError: Kafka does not answer.
         InputError: `bad_topic`: the topic is missing.
     """
-    from confluent_kafka import KafkaError, KafkaException, TopicPartition
+    from confluent_kafka import KafkaException, TopicPartition
     from confluent_kafka.admin import OffsetSpec  # type: ignore[attr-defined]
 
     place = TopicPartition(topic, partition)
@@ -243,13 +243,10 @@ def end_offset(settings: Settings, client: "AdminClient", topic: str, partition:
         try:
             return int(client.list_offsets({place: latest})[place].result(ANSWER_TIMEOUT_S).offset)
         except (KafkaException, TimeoutError) as error:
-            code = error.args[0].code() if isinstance(error, KafkaException) else None
-            if (
-                code == KafkaError.UNKNOWN_TOPIC_OR_PART
-                and topic not in _metadata(settings, client)[0]
-            ):
+            # Asking for all topics also renews what the client believes about leaders.
+            if topic not in _metadata(settings, client)[0]:
                 raise missing(topic) from error
-            if time.monotonic() > deadline or code == KafkaError._TRANSPORT:
+            if time.monotonic() > deadline:
                 raise unavailable(settings, error) from error
             time.sleep(0.05)
 

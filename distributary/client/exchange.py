@@ -235,6 +235,11 @@ class Exchange:
         for handle in waiting:
             handle.fail(error)
 
+    def partitions(self) -> set[int]:
+        """The partitions of answers that are read now."""
+        with self._lock:
+            return set(self._by_partition)
+
     def close(self) -> None:
         """Sends what is queued and stops reading."""
         if not self._closed.is_set():

@@ -41,7 +41,10 @@ def execute(request: Request, seen: int) -> list[dict[str, Any]]:
 
 @dataclass
 class Responder:
-    """What the double has read, and how it judges; `judge` may be exchanged at any time."""
+    """What the double has read, and how it judges; `judge` may be exchanged at any time.
+
+    While `go` is cleared it answers nothing.
+    """
 
     settings: Settings
     judge: Judge = execute
@@ -59,11 +62,12 @@ class Responder:
         consumer.assign([TopicPartition(topic, p, 0) for p in range(counted[topic])])
         while not stop.is_set():
             producer.poll(0)
-            if not self.go.wait(0.05):
-                continue
             message = consumer.poll(0.05)
             if message is None:
                 continue
+            while not self.go.wait(0.05):
+                if stop.is_set():
+                    return
             assert not message.error(), message.error()
             headers = dict(message.headers())
             request = read_request(
