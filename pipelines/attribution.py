@@ -183,7 +183,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     stopping = threading.Event()
     threading.Thread(target=sweep_forever, args=(settings, stopping), daemon=True).start()
-    code = run_job(Job(JOB, check, build_all, drain), argv, settings)
+    code = run_job(Job(JOB, __doc__ or "", check, build_all, drain), argv, settings)
     stopping.set()
     superseded = any(isinstance(job.failure, SupersededError) for job in recording_jobs())
     return ExitCode.SUPERSEDED if superseded else code

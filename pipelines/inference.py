@@ -151,7 +151,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for engine in engines():
             engine.drain()
 
-    return run_job(Job("inference", check, build_all, drain), argv, settings)
+    return run_job(Job("inference", __doc__ or "", check, build_all, drain), argv, settings)
 
 
 if __name__ == "__main__":

@@ -29,12 +29,14 @@ class Job:
 
     Attributes:
         name: for the logs.
+        usage: printed by `--help`.
         check: raises a `DistributaryError` for what a user can mend, before anything starts.
         build: adds the job's transforms to a pipeline.
         drain: stops reading; the pipeline then ends by itself once all is finished.
     """
 
     name: str
+    usage: str
     check: Callable[[], None]
     build: Callable[[beam.Pipeline], None]
     drain: Callable[[], None]
@@ -46,6 +48,9 @@ def run_job(job: Job, argv: Sequence[str], settings: Settings) -> int:
     Returns:
         0 after a drain, 1 after a failure, the error's own code for a mistake of the user.
     """
+    if {"-h", "--help"} & set(argv):
+        print(job.usage)  # noqa: T201
+        return ExitCode.OK
     configure_logs(settings.log_level)
     stopping, ended = threading.Event(), threading.Event()
     failure: list[BaseException] = []

@@ -178,16 +178,3 @@ class Engine:
                 lane.stop()
 
         self._loop.call_soon_threadsafe(stop)
-
-    def close(self) -> None:
-        """Ends the engine; call after the lanes have ended."""
-
-        async def close() -> None:
-            await self._server.leases.close()
-            await asyncio.to_thread(self._server.outbox.close, 10.0)
-            await asyncio.to_thread(self._server.accounts.close)
-
-        self._call(close())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()

@@ -197,6 +197,9 @@ class Server:
             self.topics.answers, partition, answer.request_hash.encode(), payload, headers
         )
         is_executed = answer.status is Status.EXECUTED
+        level = logging.INFO if answer.status is Status.REFUSED else logging.DEBUG
+        if log.isEnabledFor(level):
+            log.log(level, _told(answer))
         return Outcome(
             request.record,
             answer.code or answer.status.value,
@@ -228,13 +231,22 @@ class Server:
             self.metrics.answered.labels(outcome.name).inc()
         self.finish(outcomes)
 
-    async def idle(self) -> None:
-        """Waits until nothing is under way."""
-        while self._tasks or self.dispatcher.in_flight:
-            await asyncio.sleep(0.01)
-
 
 _MAY_BE_NEWS = frozenset(("unknown_account", "unknown_key"))
+
+
+def _told(answer: Answer) -> dict[str, object]:
+    """What the log says of an answer: who, what, where; never a prompt or a text."""
+    return {
+        "msg": f"request {answer.status}",
+        "code": answer.code,
+        "account": answer.account,
+        "source": answer.source,
+        "id": answer.id,
+        "request_hash": answer.request_hash,
+        "coordinates": str(answer.coordinates),
+        "node": answer.node,
+    }
 
 
 def _failed(admitted: Admitted, error: str) -> Answer:
