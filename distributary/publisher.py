@@ -70,7 +70,7 @@ class Publisher:
 
         self._settings, self._clock = settings, clock
         answers = settings.topic_prefix + ANSWERS
-        self._answers_id = topic_ids(settings, [answers])[answers]
+        self.answers_id = topic_ids(settings, [answers])[answers]
         self._producer = Producer(producer_config(settings, "distributary-accounts"))
 
     def publish(
@@ -116,7 +116,7 @@ class Publisher:
         with connection.transaction():
             connection.execute("set transaction isolation level repeatable read, read only")
             rows = read_accounts(connection, accounts)
-            answers = answer_offsets(connection, self._answers_id)
+            answers = answer_offsets(connection, self.answers_id)
         states = [(row, compose(row, answers, now_s, self._settings.retention_s)) for row in rows]
         return [state for row, state in states if digest_of(state) != row.digest]
 
