@@ -5,9 +5,9 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from distributary.canonical import parse_json
 from distributary.errors import InputError
 from distributary.identity import Domain, parse_address
+from distributary.strict_json import parse_json
 
 _SIGNATURE = re.compile("0x[0-9a-fA-F]{130}")
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
-from distributary.canonical import parse_json
 from distributary.errors import InputError
 from distributary.identity import Coordinates, Identity
+from distributary.strict_json import parse_json
 
 
 class Status(StrEnum):

@@ -14,9 +14,10 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from distributary.canonical import canonical_hash, canonical_json, parse_json
+from distributary.canonical import canonical_hash, canonical_json
 from distributary.errors import InputError
 from distributary.identity import Domain, Identity, parse_address
+from distributary.strict_json import parse_json
 
 SALT_BYTES = 16
 _HEX = {32: re.compile(r"[0-9a-f]{32}"), 64: re.compile(r"[0-9a-f]{64}")}

@@ -56,8 +56,9 @@ def run_job(job: Job, argv: Sequence[str], settings: Settings) -> int:
     failure: list[BaseException] = []
     _on_signals(stopping)
     try:
+        options = job_options(argv, settings)
         job.check()
-        pipeline = beam.Pipeline(options=job_options(argv, settings))
+        pipeline = beam.Pipeline(options=options)
         job.build(pipeline)
         result = pipeline.run()
     except Exception as error:

@@ -7,6 +7,7 @@ from typing import Any
 from distributary.attribution.method import METHOD, Attribution, attribute
 from distributary.attribution.reader import Indexes
 from distributary.errors import DistributaryError, InputError
+from distributary.strict_json import parse_json
 
 
 def attribute_item(
@@ -47,11 +48,11 @@ def _text(data: bytes) -> str:
 
 def _passages(data: bytes) -> list[tuple[str, str]]:
     try:
-        listed: list[dict[str, Any]] = json.loads(data)
+        listed: list[dict[str, Any]] = parse_json(data)
         passages = [(str(passage["document"]), str(passage["text"])) for passage in listed]
         "".join(chain.from_iterable(passages)).encode()  # refuses half a surrogate pair
         return passages
-    except (ValueError, TypeError, KeyError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, InputError) as error:
         raise InputError(
             'PASSAGES must be a list of {"document": …, "text": …}.', code="bad_item"
         ) from error

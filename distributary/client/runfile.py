@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from distributary.bodies import read_body
-from distributary.canonical import canonical_hash, parse_json
+from distributary.canonical import canonical_hash
 from distributary.client.signed import SignedRequest, read_signed
 from distributary.errors import InputError
 from distributary.identity import Domain
 from distributary.keys import check_private, write_private
+from distributary.strict_json import parse_json
 
 VERSION: Final = 1
 REQUESTS_MAX: Final = 1_000_000

@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from distributary.bodies import read_body
-from distributary.canonical import parse_json
 from distributary.errors import InputError
 from distributary.events import NAME_CHARACTERS_MAX, REQUEST_TYPE, Event, Headers, to_record
 from distributary.identity import Domain, Identity
 from distributary.keys import SessionKey
 from distributary.requests import read_request, sign_request, verify_signature
+from distributary.strict_json import parse_json
 
 SOURCE = "urn:distributary:client"
 

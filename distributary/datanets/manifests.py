@@ -11,10 +11,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
-from distributary.canonical import canonical_json, parse_json, sha256_hex
+from distributary.canonical import canonical_json, sha256_hex
 from distributary.datanets.documents import parse_datanet_name, parse_document_hash
 from distributary.datanets.durable import write_durably
 from distributary.errors import DistributaryError, InputError
+from distributary.strict_json import parse_json
 
 MANIFEST_FORMAT = 1
 

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from distributary.canonical import parse_json
 from distributary.datanets.documents import (
     DATANET_BYTES_MAX,
     DATANET_DOCUMENTS_MAX,
@@ -21,6 +20,7 @@ from distributary.datanets.documents import (
     make_document,
 )
 from distributary.errors import InputError
+from distributary.strict_json import parse_json
 
 TEXT_SUFFIXES = (".txt", ".text", ".md", ".markdown")
 JSONL_SUFFIXES = (".jsonl",)

@@ -65,13 +65,16 @@ class Judge:
         return Judged(record, answer, None, charge, buys=True)
 
     def _not_signed(self, answer: Answer) -> Uncharged | None:
-        signed = request_hash(
-            self.domain,
-            answer.identity,
-            answer.body_hash,
-            answer.max_charge_units,
-            answer.expires_at,
-        )
+        try:
+            signed = request_hash(
+                self.domain,
+                answer.identity,
+                answer.body_hash,
+                answer.max_charge_units,
+                answer.expires_at,
+            )
+        except InputError:  # no number that anyone could have signed
+            return Uncharged.BAD_REQUEST_HASH
         if signed != answer.request_hash:
             return Uncharged.BAD_REQUEST_HASH
         if not verify_signature(answer.request_hash, answer.key, answer.signature):

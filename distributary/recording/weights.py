@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 from distributary.attribution.weights import WHOLE
-from distributary.canonical import parse_json
 from distributary.errors import InputError, UnavailableError
 from distributary.recording.records import Judged, Weights
+from distributary.strict_json import parse_json
 
 # More documents than this on one answer is a defect of the method: weights would say nothing.
 DOCUMENTS_MAX: Final = 1_024

@@ -8,8 +8,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from distributary.canonical import parse_json, sha256_hex
+from distributary.canonical import sha256_hex
 from distributary.errors import InputError
+from distributary.strict_json import parse_json
 
 ROLES = ("node", "data", "model", "adapter", "agent", "platform")
 BASIS_POINTS = 10_000

@@ -14,12 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from distributary.apportion import largest_remainder
-from distributary.canonical import INTEGER_MAX, canonical_json, parse_json
+from distributary.canonical import INTEGER_MAX, canonical_json
 from distributary.errors import InputError
 from distributary.identity import Domain, Identity
 from distributary.low_water import LowWater
 from distributary.requests import make_purchase, read_request
 from distributary.rules import Price
+from distributary.strict_json import parse_json
 from tests.senders import DOMAIN, Customer
 
 EXAMPLES = settings(max_examples=60, deadline=None)

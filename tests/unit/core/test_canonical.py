@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from distributary.canonical import DEPTH_MAX, canonical_hash, canonical_json, parse_json, sha256_hex
+from distributary.canonical import canonical_hash, canonical_json, sha256_hex
 from distributary.errors import InputError
+from distributary.strict_json import DEPTH_MAX, parse_json
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ REFERENCE = (ROOT / "docs" / "reference.md").read_text()
 SOURCES = ("distributary", "transforms", "pipelines", "triton_models")
 # Codes that are put together, or handed to a function that raises them.
 CODES_NOT_LITERAL = {"no_owner", "no_licence", "bad_owner", "bad_licence", "index_unavailable"}
-DECODING = ("canonical", "events", "identity", "requests", "inference/decode")
+DECODING = ("canonical", "strict_json", "events", "identity", "requests", "inference/decode")
 
 
 def section(title: str, text: str = REFERENCE) -> str:
