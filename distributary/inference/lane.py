@@ -10,6 +10,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
+from operator import methodcaller
 from typing import Any, NamedTuple
 
 from distributary.errors import UnavailableError
@@ -25,6 +26,11 @@ READ_MAX = 64
 # How long a read waits for a first message: it bounds how late a lane notices that it is to stop.
 POLL_S = 0.25
 METADATA_S_MAX = 30.0
+
+
+# confluent-kafka may return headers with an exception pending; a plain call, once Python has
+# specialised it, does not look, and the exception would come up somewhere else.
+_HEADERS = methodcaller("headers")
 
 
 class LaneAddress(NamedTuple):
@@ -185,7 +191,7 @@ def _log_failure(future: "Future[None]") -> None:
 def _headers(message: Any) -> Headers | None:
     """The headers; none where a name is not UTF-8, which confluent-kafka cannot hand out."""
     try:
-        headers: Headers | None = message.headers()
+        headers: Headers | None = _HEADERS(message)
     except (SystemError, UnicodeDecodeError):
         return None
     return headers
