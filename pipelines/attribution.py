@@ -27,7 +27,7 @@ from distributary.recording.weights import Question, Reply
 from distributary.settings import Settings, load_settings
 from distributary.store.lanes import SupersededError
 from distributary.topics import ANSWERS
-from transforms.answers_source import ReadAnswers, recording_jobs, register_job
+from transforms.answers_source import ReadAnswers, drain_jobs, recording_jobs, register_job
 from transforms.attribution import RecordAnswers
 from transforms.beam_defects import KeepAnOutput, guard_splits
 from transforms.job import Job, run_job
@@ -177,13 +177,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name in ("kafka", "postgres", "triton_trusted"):
             settings.require(name)
 
-    def drain() -> None:
-        for job in recording_jobs():
-            job.drain()
-
     stopping = threading.Event()
     threading.Thread(target=sweep_forever, args=(settings, stopping), daemon=True).start()
-    code = run_job(Job(JOB, __doc__ or "", check, build_all, drain), argv, settings)
+    code = run_job(Job(JOB, __doc__ or "", check, build_all, drain_jobs), argv, settings)
     stopping.set()
     superseded = any(isinstance(job.failure, SupersededError) for job in recording_jobs())
     return ExitCode.SUPERSEDED if superseded else code

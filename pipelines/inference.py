@@ -20,7 +20,7 @@ from distributary.settings import Settings, load_settings
 from distributary.topics import ACCOUNTS, ANSWERS, DEAD, REQUESTS
 from transforms.beam_defects import KeepAnOutput, guard_splits
 from transforms.job import Job, run_job
-from transforms.lanes import CountOutcomes, ServeLanes, engines, register_engine
+from transforms.lanes import CountOutcomes, ServeLanes, drain_engines, register_engine
 
 GROUP = "distributary-inference"
 
@@ -147,11 +147,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name in ("kafka", "valkey"):
             settings.require(name)
 
-    def drain() -> None:
-        for engine in engines():
-            engine.drain()
-
-    return run_job(Job("inference", __doc__ or "", check, build_all, drain), argv, settings)
+    return run_job(Job("inference", __doc__ or "", check, build_all, drain_engines), argv, settings)
 
 
 if __name__ == "__main__":

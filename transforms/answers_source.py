@@ -31,6 +31,7 @@ BATCHES_MAX = 2
 _lock = threading.Lock()
 _jobs: dict[str, RecordingJob] = {}
 _makers: dict[str, Callable[[], RecordingJob]] = {}
+_draining = threading.Event()
 
 
 def register_job(name: str, make: Callable[[], RecordingJob]) -> None:
@@ -47,6 +48,8 @@ def recording_job(name: str) -> RecordingJob:
     with _lock:
         if name not in _jobs:
             _jobs[name] = _makers[name]()
+            if _draining.is_set():
+                _jobs[name].drain()
         return _jobs[name]
 
 
@@ -54,6 +57,13 @@ def recording_jobs() -> list[RecordingJob]:
     """The jobs made so far."""
     with _lock:
         return list(_jobs.values())
+
+
+def drain_jobs() -> None:
+    """Drains the jobs of this process, those that are made later included."""
+    _draining.set()
+    for made in recording_jobs():
+        made.drain()
 
 
 class NoMark(CheckpointMark):

@@ -31,6 +31,7 @@ POLL_S = 1.0
 _lock = threading.Lock()
 _engines: dict[str, Engine] = {}
 _makers: dict[str, Callable[[], Engine]] = {}
+_draining = threading.Event()
 
 
 def register_engine(name: str, make: Callable[[], Engine]) -> None:
@@ -47,13 +48,17 @@ def engine(name: str) -> Engine:
     with _lock:
         if name not in _engines:
             _engines[name] = _makers[name]()
+            if _draining.is_set():
+                _engines[name].drain()
         return _engines[name]
 
 
-def engines() -> list[Engine]:
-    """The engines made so far."""
+def drain_engines() -> None:
+    """Drains the engines of this process, those that are made later included."""
+    _draining.set()
     with _lock:
-        return list(_engines.values())
+        for made in _engines.values():
+            made.drain()
 
 
 @dataclass

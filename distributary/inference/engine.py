@@ -99,6 +99,8 @@ class Engine:
         config = self._config
         lane = await asyncio.to_thread(Lane, address, config.topic_id, config.consumer, mark)
         self._lanes[address.partition] = lane  # before its first record can be finished
+        if self._draining:
+            lane.stop()
         asyncio.get_running_loop().create_task(self._run(lane))
         return lane
 
@@ -170,7 +172,10 @@ class Engine:
         self._loop.call_later(WATCH_S, self._watch)
 
     def drain(self) -> None:
-        """Stops reading; lanes end once their last record is finished and committed."""
+        """Stops reading; lanes end once their last record is finished and committed.
+
+        A lane that is opened later ends at once.
+        """
         self._draining = True
 
         def stop() -> None:
