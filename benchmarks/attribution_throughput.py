@@ -12,7 +12,6 @@ import json
 import os
 import sys
 import tempfile
-import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
@@ -42,7 +41,7 @@ from transforms.beam_defects import guard_splits
 from transforms.runners import job_options
 
 CUSTOMERS = 100
-WAIT_S = 600.0
+WAIT_S = 120.0
 
 
 def reply_at_once() -> str:
@@ -139,12 +138,13 @@ def running(job: RecordingJob, settings: Settings) -> Iterator[None]:
     register_job(JOB, lambda: job)
     pipeline = beam.Pipeline(options=job_options([], settings))
     build(pipeline, [ReadAnswers(JOB, number) for number in range(settings.partitions)])
-    thread = threading.Thread(target=lambda: pipeline.run().wait_until_finish())
-    thread.start()
-    yield
-    job.drain()
-    thread.join()
-    job.close()
+    result = pipeline.run()
+    try:
+        yield
+    finally:
+        job.drain()
+        result.wait_until_finish(duration=10_000)
+        job.close()
 
 
 def measure(count: int, partitions: int) -> dict[str, Any]:
@@ -156,6 +156,7 @@ def measure(count: int, partitions: int) -> dict[str, Any]:
     ):
         settings = replace(stack.settings, partitions=partitions)
         dsn = prepare(stack, settings)
+        settings = replace(settings, postgres=dsn)
         produce(settings, count)
         pids = {"job": os.getpid(), "kafka": stack.pid("kafka"), "postgres": stack.pid("postgres")}
         with (
