@@ -113,10 +113,20 @@ def create_topics(settings: Settings) -> list[str]:
         raise InputError(" ".join(problems), code="bad_topic")
     new = [spec for spec in specs if spec.name not in known]
     created = _create(client, new, brokers) if new else []
+    _await_known(settings, client, {spec.name for spec in new})
     for spec in new:
         for partition in range(spec.partitions):
             end_offset(settings, client, spec.name, partition)
     return created
+
+
+def _await_known(settings: Settings, client: "AdminClient", names: set[str]) -> None:
+    """Waits until the brokers tell of topics that were just created."""
+    deadline = time.monotonic() + ANSWER_TIMEOUT_S
+    while unknown := names - _metadata(settings, client)[0]:
+        if time.monotonic() > deadline:
+            raise missing(min(unknown))
+        time.sleep(0.05)
 
 
 def _metadata(settings: Settings, client: "AdminClient") -> tuple[set[str], int]:
