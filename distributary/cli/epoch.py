@@ -163,3 +163,5 @@ def _print_epoch(shown: dict[str, Any]) -> None:
         f"{'they agree' if shown['books_agree'] else 'THEY DISAGREE'}. "
         f"Charged {shown['charged_units']} base units."
     )
+    if shown["conflicts"]:
+        results.print(f"{shown['conflicts']} identities were charged for several request hashes.")

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from operator import methodcaller
 from typing import TYPE_CHECKING, Any
 
 from distributary.errors import DistributaryError
@@ -149,10 +150,22 @@ class AnswersLane:
 
 def read_message(message: "Message") -> AnswerRecord:
     """A record as Kafka gave it."""
-    headers: dict[str, Any] = dict(message.headers() or ())
-    given = headers.get("ce_traceparent") or b""
+    given = _headers(message).get("ce_traceparent") or b""
     traceparent = given.decode("ascii", "ignore")[:TRACEPARENT_CHARACTERS_MAX] or None
     _kind, timestamp_ms = message.timestamp()
     offset: Any = message.offset()
     value: Any = message.value() or b""
     return AnswerRecord(offset, max(0, timestamp_ms), traceparent, value)
+
+
+# confluent-kafka may return headers with an exception pending; a plain call, once Python has
+# specialised it, does not look, and the exception would come up somewhere else.
+_HEADERS = methodcaller("headers")
+
+
+def _headers(message: "Message") -> dict[str, Any]:
+    """The headers; none where a name is not UTF-8, which confluent-kafka cannot hand out."""
+    try:
+        return dict(_HEADERS(message) or ())
+    except (SystemError, UnicodeDecodeError):
+        return {}

@@ -164,6 +164,17 @@ def read_counts(connection: Connection[TupleRow], epoch: int) -> list[OutcomeCou
         ).fetchall()
 
 
+def count_conflicts(connection: Connection[TupleRow], epoch: int) -> int:
+    """Identities that were charged for more than one request hash: each was signed for."""
+    statement = """
+        select count(*) from (
+            select from answers where epoch = %s and outcome = 'charged'
+            group by account, source, id having count(*) > 1
+        ) conflicts
+    """
+    return int(_one(connection, statement, (epoch,)))
+
+
 def read_quarantine(connection: Connection[TupleRow], epoch: int) -> list[tuple[Any, ...]]:
     """Topic id, partition, offset, reason, length and hash of what was set aside, in order."""
     return connection.execute(

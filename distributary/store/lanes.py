@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-from psycopg import Connection
+from psycopg import Connection, OperationalError
+from psycopg.errors import UndefinedTable
 from psycopg.rows import TupleRow
 
-from distributary.errors import DistributaryError, ExitCode
+from distributary.errors import DistributaryError, ExitCode, UnavailableError
 from distributary.recording.records import Batch, Lane
 
 
@@ -64,30 +65,47 @@ def open_lane(
         low_offset: the oldest offset that Kafka has, where a lane never read before begins.
 
     Raises:
-        DistributaryError: `records_lost`: Kafka has deleted records that were never read.
+        UnavailableError: Postgres went away.
+        DistributaryError: `records_lost`: Kafka has deleted records that were never read;
+            `no_schema`: the tables are not there.
     """
-    with connection.transaction():
-        topic = topic_key(connection, topic_id, name)
-        row = connection.execute(
-            """
-            insert into consumed (topic, partition, generation, first_offset, next_offset)
-            values (%s, %s, 1, %s, %s)
-            on conflict (topic, partition) do update set generation = consumed.generation + 1
-            returning generation, next_offset
-            """,
-            (topic, partition, low_offset, low_offset),
-        ).fetchone()
-    if row is None:
-        raise DistributaryError("The lane could not be opened.", value=partition)
-    generation, next_offset = row
-    if next_offset < low_offset:
+    try:
+        with connection.transaction():
+            opened = _open(connection, topic_id, name, partition, low_offset)
+    except UndefinedTable as error:
         raise DistributaryError(
-            f"Kafka has deleted answers {next_offset} to {low_offset - 1} of partition {partition} "
-            "before they were committed: restore them, or have them written off by name.",
+            "Postgres lacks our tables: run `distributary up` once with its owner's URI.",
+            code="no_schema",
+        ) from error
+    except OperationalError as error:
+        raise UnavailableError(f"Postgres went away while a lane was opened: {error}.") from error
+    if opened.next_offset < low_offset:
+        raise DistributaryError(
+            f"Kafka has deleted answers {opened.next_offset} to {low_offset - 1} of partition "
+            f"{partition} before they were committed: restore them, or have them written off by "
+            "name.",
             value=topic_id,
             code="records_lost",
         )
-    return Opened(Lane(topic_id, topic, partition, generation), next_offset)
+    return opened
+
+
+def _open(
+    connection: Connection[TupleRow], topic_id: str, name: str, partition: int, low_offset: int
+) -> Opened:
+    topic = topic_key(connection, topic_id, name)
+    row = connection.execute(
+        """
+        insert into consumed (topic, partition, generation, first_offset, next_offset)
+        values (%s, %s, 1, %s, %s)
+        on conflict (topic, partition) do update set generation = consumed.generation + 1
+        returning generation, next_offset
+        """,
+        (topic, partition, low_offset, low_offset),
+    ).fetchone()
+    if row is None:
+        raise DistributaryError("The lane could not be opened.", value=partition)
+    return Opened(Lane(topic_id, topic, partition, row[0]), row[1])
 
 
 def lock_lane(connection: Connection[TupleRow], batch: Batch) -> None:

@@ -113,7 +113,8 @@ class Stream:
         given = {
             "KAFKA": self.settings.kafka,
             "TOPIC_PREFIX": self.settings.topic_prefix,
-            "POSTGRES": self.dsn,
+            # With the rights of the job's own role: it may do no more than it must.
+            "POSTGRES": f"{self.dsn}?options=-crole%3Ddistributary_attribution",
             "TRITON_TRUSTED": self.settings.triton_trusted,
             "PRISM": self.settings.prism,
             "LAKE": str(self.lake),

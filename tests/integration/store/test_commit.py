@@ -1,5 +1,6 @@
 """The one transaction, against a real Postgres and a real folder."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -8,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from distributary.answers import Status
+from distributary.errors import DistributaryError
 from distributary.lake.csv import logical_digest
 from distributary.lake.files import answers_path, file_sha256
 from distributary.recording.records import Batch, Lane
@@ -266,3 +268,13 @@ def test_commit__gaps_in_offsets__are_passed(
 
     assert next_offset(connection) == 6
     assert sorted(outcomes(connection)) == [5]
+
+
+def test_open_lane__database_without_tables__says_what_to_do(
+    fresh_database: Callable[[], str],
+) -> None:
+    with (
+        connect(fresh_database(), autocommit=True) as connection,
+        pytest.raises(DistributaryError, match="distributary up"),
+    ):
+        open_lane(connection, "answers-topic", "inference.answers", 0, 0)

@@ -278,3 +278,16 @@ def test_purchases__expired_long_ago__are_pruned_at_close(
     Closer(committer.lake, DOMAIN, purchases_before_s=2**40).close(owner)
 
     assert owner.execute("select count(*) from purchases").fetchone() == (0,)
+
+
+def test_show__one_identity_with_two_request_hashes__charges_both_and_reports_a_conflict(
+    owner: Connection, connection: Connection, committer: Committer, lane: Lane
+) -> None:
+    customer = Customer()
+    both = [customer.answer(number, id="same") for number in range(2)]
+    committer.commit(connection, bundle(batch(lane, 0, both)))
+
+    shown = describe_epoch(owner, 1)
+
+    assert shown["counts"]["charged"] == 2
+    assert shown["conflicts"] == 1

@@ -8,7 +8,7 @@ import pytest
 from confluent_kafka import KafkaError
 
 from distributary.errors import DistributaryError
-from distributary.recording.lane import AnswersLane, Ripeness
+from distributary.recording.lane import AnswersLane, Ripeness, read_message
 from distributary.recording.records import Lane
 
 LANE = Lane("topic-id", 1, 3, 7)
@@ -175,3 +175,13 @@ def test_traceparent__header__travels_with_the_record(
 
     assert batch is not None
     assert batch.records[0].traceparent == "00-ab-cd-01"
+
+
+def test_headers__name_that_is_not_utf8__is_read_without_them() -> None:
+    def headers() -> None:
+        raise SystemError("returned a result with an exception set")
+
+    spoilt = message(5)
+    spoilt.headers = headers
+
+    assert read_message(spoilt).traceparent is None

@@ -312,7 +312,7 @@ GRANTS = (
     to distributary_attribution
     """,
     "grant insert, select, update on consumed, account_charge_sums to distributary_attribution",
-    "grant select on epochs, documents to distributary_attribution",
+    "grant select on epochs, documents, delegations to distributary_attribution",
     """
     grant select on accounts, delegations, grants, erasures, account_charges, topics, consumed
     to distributary_publisher
