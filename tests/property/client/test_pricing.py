@@ -24,7 +24,8 @@ class Document:
 
 
 texts = st.text(min_size=1, max_size=400).filter(lambda text: text.strip(" \t\r\n"))
-passages = st.lists(st.text(min_size=1, max_size=4_000), max_size=PASSAGES_SHOWN_MAX + 1)
+long_texts = st.sampled_from(["word " * 900, "ä" * 3_000, "<|im_start|>" * 300, "1" * 4_000])
+passages = st.lists(st.text(min_size=1) | long_texts, max_size=PASSAGES_SHOWN_MAX + 1)
 
 
 @settings(max_examples=200, deadline=None)

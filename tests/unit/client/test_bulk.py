@@ -44,14 +44,10 @@ class ExchangeDouble:
     def __init__(self, on_send: Callable[[Handle, int], None]) -> None:
         self.on_send = on_send
         self.sent: list[SignedRequest] = []
-        self.open: list[Handle] = []
-        self.open_max = 0
 
     def submit(self, signed: SignedRequest) -> Handle:
         self.sent.append(signed)
         handle = Handle(signed)
-        self.open = [h for h in self.open if not h.future.done()] + [handle]
-        self.open_max = max(self.open_max, len(self.open))
         self.on_send(handle, sum(s == signed for s in self.sent))
         return handle
 
@@ -67,10 +63,10 @@ class ClockDouble:
         return self.now
 
 
-def run(exchange: ExchangeDouble, count: int, window_max: int = 10) -> list[Outcome]:
+def run(exchange: ExchangeDouble, count: int) -> list[Outcome]:
     requests = (signed(n) for n in range(count))
     clock = ClockDouble()
-    return list(send_many(exchange, requests, timeout_s=5.0, window_max=window_max, clock=clock))
+    return list(send_many(exchange, requests, timeout_s=5.0, window_max=10, clock=clock))
 
 
 def test_send_many__all_answered__yields_one_outcome_each() -> None:
@@ -82,20 +78,21 @@ def test_send_many__all_answered__yields_one_outcome_each() -> None:
     assert all(o.answer is not None and o.attempts == 1 for o in outcomes)
 
 
-def test_send_many__answers_held_back__never_sends_more_than_the_window() -> None:
-    held: list[Handle] = []
+def test_send_many__outcomes_taken_one_by_one__never_has_more_under_way_than_the_window() -> None:
+    taken, under_way_max = 0, 0
 
-    def hold(handle: Handle, _attempt: int) -> None:
-        held.append(handle)
-        if len(held) == 4:
-            for one in held:
-                one.settle(answer(one.request_hash))
-            held.clear()
+    def note(handle: Handle, _attempt: int) -> None:
+        nonlocal under_way_max
+        under_way_max = max(under_way_max, len(exchange.sent) - taken)
+        handle.settle(answer(handle.request_hash))
 
-    exchange = ExchangeDouble(hold)
+    exchange = ExchangeDouble(note)
+    requests = (signed(n) for n in range(40))
+    for _ in send_many(exchange, requests, timeout_s=5.0, window_max=4, clock=ClockDouble()):
+        taken += 1
 
-    assert len(run(exchange, 40, window_max=4)) == 40
-    assert exchange.open_max == 4
+    assert taken == 40
+    assert under_way_max == 4
 
 
 def test_send_many__told_when_to_try_again__sends_the_same_request_again() -> None:
