@@ -3,7 +3,10 @@
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from distributary.bodies import read_body
 from distributary.errors import InputError
@@ -97,6 +100,10 @@ class Signer:
     session: SessionKey
     source: str = SOURCE
 
+    @cached_property
+    def _key(self) -> Ed25519PrivateKey:
+        return self.session.signer
+
     def sign(
         self,
         body: dict[str, Any],
@@ -137,7 +144,7 @@ class Signer:
             max_charge_units=max_charge_units,
             expires_at=expires_at,
             salt=fresh.salt,
-            key=self.session.signer,
+            key=self._key,
         )
         return SignedRequest(
             request_hash=request.purchase.request_hash,
