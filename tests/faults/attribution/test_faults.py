@@ -154,7 +154,7 @@ def test_bundle__fails_once__is_read_again_and_the_job_goes_on(stream: Stream) -
         connection.execute("create sequence failures")
         connection.execute(
             """
-            create function fail_once() returns trigger language plpgsql as $$
+            create function fail_once() returns trigger security definer language plpgsql as $$
             begin
                 if nextval('failures') = 1 then
                     raise exception 'as the test asked' using errcode = 'internal_error';

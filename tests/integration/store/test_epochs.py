@@ -3,6 +3,7 @@
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -262,8 +263,9 @@ def test_close__commit_under_way__waits_for_it(
         closing.start()
         waits = "select count(*) from pg_locks where locktype = 'advisory' and not granted"
         with connect(dsn, autocommit=True) as looking:
+            limit = time.monotonic() + 60
             while looking.execute(waits).fetchone() != (1,):
-                pass
+                assert time.monotonic() < limit, "nobody waits for the fence"
             assert [e.state for e in list_epochs(looking)] == ["open"]
         committing.commit()
     closing.join(60)
@@ -291,3 +293,18 @@ def test_show__one_identity_with_two_request_hashes__charges_both_and_reports_a_
 
     assert shown["counts"]["charged"] == 2
     assert shown["conflicts"] == 1
+
+
+def test_close__rows_and_committed_files_disagree__closes_nothing(
+    owner: Connection, connection: Connection, committer: Committer, lane: Lane
+) -> None:
+    commit_cut(committer, connection, lane, answers(3), 100)
+    owner.execute("alter table answers disable trigger user")
+    owner.execute("alter table answers_1 disable trigger user")
+    owner.execute("delete from answers where answer_offset = 1")
+
+    with pytest.raises(DistributaryError, match="6 records were committed and 5 are booked"):
+        closer(committer).close(owner)
+
+    assert describe_epoch(owner, 1)["books_agree"] is False
+    assert find_epoch(owner, 1).state == "closing"
