@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
 
 from distributary.inference.metrics import Metrics
 from distributary.inference.nodes import Prompt
@@ -39,7 +38,7 @@ async def capacity_per_s(address: str, batch: int, in_flight: int, count: int) -
 
 def best_capacity(address: str, count: int) -> tuple[float, int, int]:
     """The best of several batch sizes and concurrencies: answers/s, batch, batches in flight."""
-    tried: Sequence[tuple[int, int]] = ((64, 4), (64, 8), (64, 12), (32, 16))
+    tried = ((64, 4), (64, 8), (64, 12), (32, 16))
     found = [
         (asyncio.run(capacity_per_s(address, batch, in_flight, count)), batch, in_flight)
         for batch, in_flight in tried
