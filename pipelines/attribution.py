@@ -27,13 +27,14 @@ from distributary.recording.weights import Question, Reply
 from distributary.settings import Settings, load_settings
 from distributary.store.lanes import SupersededError
 from distributary.topics import ANSWERS
-from transforms.answers_source import ReadAnswers, drain_jobs, recording_jobs, register_job
+from transforms.answers_source import ReadAnswers, drain_jobs, failures, register_job
 from transforms.attribution import RecordAnswers
 from transforms.beam_defects import KeepAnOutput, guard_splits
 from transforms.job import Job, run_job
 
 GROUP = "distributary-attribution"
-JOB = "attribution"
+# The name of this module: a worker process on a cluster imports it to make the job.
+JOB = "pipelines.attribution"
 # Texts of passages kept in memory: the ones shown often are few.
 TEXTS_KEPT_MAX = 4_096
 SWEEP_S = 3_600.0
@@ -54,6 +55,7 @@ def make_job(settings: Settings) -> RecordingJob:
     from distributary.store.commit import Committer
     from transforms.attribute_client import AttributeClient
 
+    guard_splits()
     topic = settings.topic_prefix + ANSWERS
     topic_id = topic_ids(settings, [topic])[topic]
     dsn, lake = settings.require("postgres"), settings.lake_path
@@ -140,6 +142,10 @@ def text_reader(lake: Path) -> Callable[[Sequence[str]], dict[str, str]]:
     return lambda documents: {document: read(document) for document in documents}
 
 
+# The settings are read where the job is made: in each worker's own environment.
+register_job(JOB, lambda: make_job(load_settings()))
+
+
 def build(
     pipeline: beam.Pipeline, sources: Sequence[beam.PTransform[Any, Any]], job: str = JOB
 ) -> None:
@@ -163,8 +169,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = load_settings()
     argv = sys.argv[1:] if argv is None else argv
     guard_splits()
-    # The settings are read again where the job is made: in each worker's own environment.
-    register_job(JOB, lambda: make_job(load_settings()))
     topic = settings.topic_prefix + ANSWERS
 
     def build_all(pipeline: beam.Pipeline) -> None:
@@ -179,9 +183,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     stopping = threading.Event()
     threading.Thread(target=sweep_forever, args=(settings, stopping), daemon=True).start()
-    code = run_job(Job(JOB, __doc__ or "", check, build_all, drain_jobs), argv, settings)
+    code = run_job(Job("attribution", __doc__ or "", check, build_all, drain_jobs), argv, settings)
     stopping.set()
-    superseded = any(isinstance(job.failure, SupersededError) for job in recording_jobs())
+    superseded = any(isinstance(failure, SupersededError) for failure in failures())
     return ExitCode.SUPERSEDED if superseded else code
 
 

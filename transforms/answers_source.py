@@ -8,6 +8,7 @@ replaces its lane. Where to read from is decided by Postgres alone, so marks say
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import apache_beam as beam
@@ -42,28 +43,34 @@ def register_job(name: str, make: Callable[[], RecordingJob]) -> None:
 def recording_job(name: str) -> RecordingJob:
     """The job of this process by its name, made at the first call.
 
+    A worker process on a cluster knows no job yet: the name is then that of the module which
+    registers it when it is imported.
+
     Raises:
-        KeyError: nothing was registered under that name in this process.
+        ImportError: nothing was registered under that name, and it is no module.
     """
     with _lock:
         if name not in _jobs:
+            if name not in _makers:
+                import_module(name)
             _jobs[name] = _makers[name]()
             if _draining.is_set():
                 _jobs[name].drain()
         return _jobs[name]
 
 
-def recording_jobs() -> list[RecordingJob]:
-    """The jobs made so far."""
-    with _lock:
-        return list(_jobs.values())
-
-
 def drain_jobs() -> None:
     """Drains the jobs of this process, those that are made later included."""
     _draining.set()
-    for made in recording_jobs():
-        made.drain()
+    with _lock:
+        for made in _jobs.values():
+            made.drain()
+
+
+def failures() -> list[Exception]:
+    """What made the jobs of this process fail."""
+    with _lock:
+        return [made.failure for made in _jobs.values() if made.failure is not None]
 
 
 class NoMark(CheckpointMark):
