@@ -4,7 +4,7 @@ import queue
 import random
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -67,61 +67,85 @@ class AttributeClient:
         Raises:
             UnavailableError: Triton does not answer, or answers no question at all.
         """
-        replies: list[Reply | None] = [None] * len(questions)
-        done: queue.SimpleQueue[tuple[_Part, Any, Exception | None]] = queue.SimpleQueue()
-        under_way = 0
+        call = _Call(self.send, len(questions))
         for first in range(0, len(questions), BATCH_MAX):
-            self._send(_Part(first, questions[first : first + BATCH_MAX]), done)
-            under_way += 1
-        failure: UnavailableError | None = None
-        failed = 0
-        while under_way:
-            part, result, error = done.get()
-            under_way -= 1
-            found = _replies(result, len(part.questions)) if error is None else None
-            if found is not None:
-                replies[part.first : part.first + len(found)] = found
-            elif failure is not None:
-                continue
-            elif _is_busy(error) or part.attempts < 1:
-                failure = _exhausted(part, error)
-                if failure is None:
-                    under_way += self._again([part], done)
-            elif len(part.questions) > 1:
-                under_way += self._again(_halves(part), done)
-            else:
-                failed += 1
-                replies[part.first] = Reply("", f"not_attributed: {str(error)[:200]}")
-        if failure is None and failed and failed == len(questions):
-            failure = UnavailableError(f"Triton attributes nothing ({replies[0]}).")
-        if failure is not None:
-            raise failure
-        return [reply for reply in replies if reply is not None]
+            call.ask(_Part(first, questions[first : first + BATCH_MAX]))
+        return call.wait()
+
+    def send(self, questions: Sequence[Question], finish: "_Finish") -> None:
+        """Sends one batch as soon as a slot is free; `finish` gets its result or its error."""
+        self._slots.acquire()
+
+        def free_and_finish(result: Any, error: Exception | None) -> None:
+            self._slots.release()
+            finish(result, error)
+
+        try:
+            self._client.async_infer(
+                MODEL, _tensors(questions), free_and_finish, client_timeout=self._deadline_s
+            )
+        except InferenceServerException as error:
+            free_and_finish(None, error)
 
     def close(self) -> None:
         """Closes the connection."""
         self._client.close()
 
-    def _again(self, parts: Sequence[_Part], done: "queue.SimpleQueue[Any]") -> int:
+
+_Finish = Callable[[Any, Exception | None], None]
+
+
+class _Call:
+    """The batches of one call, until each question has its reply or the call has failed."""
+
+    def __init__(self, send: Callable[[Sequence[Question], _Finish], None], count: int) -> None:
+        self._send = send
+        self._replies: list[Reply | None] = [None] * count
+        self._done: queue.SimpleQueue[tuple[_Part, Any, Exception | None]] = queue.SimpleQueue()
+        self._under_way = self._failed = 0
+        self._failure: UnavailableError | None = None
+
+    def ask(self, part: _Part) -> None:
+        """Sends a part; blocks while too many batches are in flight."""
+        self._under_way += 1
+        self._send(part.questions, lambda result, error: self._done.put((part, result, error)))
+
+    def wait(self) -> list[Reply]:
+        """The replies, once nothing is under way."""
+        while self._under_way:
+            part, result, error = self._done.get()
+            self._under_way -= 1
+            found = _replies(result, len(part.questions)) if error is None else None
+            if found is not None:
+                self._replies[part.first : part.first + len(found)] = found
+            elif self._failure is None:
+                self._mend(part, error)
+        if self._failure is None and self._failed and self._failed == len(self._replies):
+            self._failure = UnavailableError(f"Triton attributes nothing ({self._replies[0]}).")
+        if self._failure is not None:
+            raise self._failure
+        return [reply for reply in self._replies if reply is not None]
+
+    def _mend(self, part: _Part, error: Exception | None) -> None:
+        """Asks a failed part again, in halves if it is not for want of a server."""
+        part.attempts += 1
+        if _is_busy(error) and part.attempts >= ATTEMPTS_MAX:
+            self._failure = UnavailableError(
+                f"Triton does not attribute: check the setting `triton_trusted` "
+                f"({str(error)[:200]})."
+            )
+        elif _is_busy(error) or part.attempts == 1:
+            self._again(part)
+        elif len(part.questions) > 1:
+            self._again(*_halves(part))
+        else:
+            self._failed += 1
+            self._replies[part.first] = Reply("", f"not_attributed: {str(error)[:200]}")
+
+    def _again(self, *parts: _Part) -> None:
         time.sleep(random.uniform(*PAUSE_S))  # noqa: S311 (spreads load, decides nothing)
         for part in parts:
-            part.attempts += 1
-            self._send(part, done)
-        return len(parts)
-
-    def _send(self, part: _Part, done: "queue.SimpleQueue[Any]") -> None:
-        self._slots.acquire()
-
-        def finish(result: Any, error: Exception | None) -> None:
-            self._slots.release()
-            done.put((part, result, error))
-
-        try:
-            self._client.async_infer(
-                MODEL, _tensors(part.questions), finish, client_timeout=self._deadline_s
-            )
-        except InferenceServerException as error:
-            finish(None, error)
+            self.ask(part)
 
 
 def _tensors(questions: Sequence[Question]) -> list[triton.InferInput]:
@@ -149,14 +173,6 @@ def _text(value: bytes) -> str:
 
 def _is_busy(error: Exception | None) -> bool:
     return isinstance(error, InferenceServerException) and error.status() in BUSY
-
-
-def _exhausted(part: _Part, error: Exception | None) -> UnavailableError | None:
-    if part.attempts + 1 < ATTEMPTS_MAX:
-        return None
-    return UnavailableError(
-        f"Triton does not attribute: check the setting `triton_trusted` ({str(error)[:200]})."
-    )
 
 
 def _halves(part: _Part) -> list[_Part]:
