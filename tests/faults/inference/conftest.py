@@ -8,8 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+import redis
 
-from distributary.kafka import create_topics
+from distributary.kafka import create_topics, topic_ids
 from distributary.settings import load_settings
 from distributary.stack.local import LocalStack
 from tests.counting import end_offsets
@@ -60,6 +61,15 @@ class UnderLoad:
     def answers(self) -> int:
         """How many answers stand in the topic."""
         return sum(end_offsets(self.kafka, f"{self.prefix}inference.answers").values())
+
+    def leased(self) -> int:
+        """How many requests are leased in Valkey and not recorded as executed."""
+        topic_id = topic_ids(self.stack.settings, [f"{self.prefix}inference.requests"])
+        lease = b"L " + next(iter(topic_id.values())).encode()
+        with redis.Redis.from_url(self.stack.settings.valkey) as client:
+            keys = list(client.scan_iter(count=1_000))
+            held = client.mget(keys) if keys else []
+        return sum(value is not None and value.startswith(lease) for value in held)
 
     def wait_for_a_random_moment(self, count: int = LOAD) -> None:
         """Waits until some share of the load is answered, but by far not all of it."""
