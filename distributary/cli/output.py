@@ -1,6 +1,7 @@
 """What all commands print with: results on stdout, progress and errors on stderr."""
 
 import json
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Annotated, Any
@@ -20,7 +21,9 @@ from rich.text import Text
 
 from distributary.errors import DistributaryError
 
-results = Console(highlight=False)
+# A pipe has no width; what reads it wants a row on one line.
+PIPE_COLUMNS = 240
+results = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_COLUMNS)
 messages = Console(stderr=True, highlight=False)
 
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
