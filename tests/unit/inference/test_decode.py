@@ -112,10 +112,12 @@ def test_decode__exactly_at_the_limit__is_read() -> None:
 
 def test_dead_letter__all_that_a_producer_chooses_is_huge__still_fits_into_its_topic() -> None:
     decoder = Decoder(DOMAIN, 262_144)
-    value = b'{"account":"' + "\U000e0001".encode() * 65_000 + b'"}'
+    huge = "\U000e0001".encode() * 65_000  # its repr is almost three times as long
+    value = VALUE.replace(PAYER.account.encode(), huge)
     headers = event_headers("1") + [("\U0001f600" * 100_000, b"x" * 100_000)] * 100
     found = decoder.decode(record(value, headers), ACCOUNTS)
     assert isinstance(found, Dead)
+    assert found.code == "bad_address"
     letter = dead_letter(found, "inference.requests")
     assert len(letter) < 4 * 262_144 - 200_000
     VALIDATOR.validate(json.loads(letter))
