@@ -20,6 +20,7 @@ ACCOUNT_TYPE = "ai.distributary.account.v1"
 JSON = "application/json"
 NAME_CHARACTERS_MAX = 256
 # W3C Trace Context, version 00; another one starts a new trace, as the standard says.
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 Headers = list[tuple[str, bytes]]
@@ -43,7 +44,9 @@ def read_event(headers: Iterable[tuple[str, bytes]] | None) -> Event:
     """Reads the attributes from Kafka headers.
 
     Raises:
-        InputError: `not_cloudevent`: an attribute is missing, too long or not UTF-8.
+        InputError: `not_cloudevent`: an attribute is missing, too long, not UTF-8, or has control
+            characters, which CloudEvents forbids and Postgres could not store: who sent a NUL
+            would be answered and never charged.
     """
     given = dict(headers or ())
     try:
@@ -58,6 +61,8 @@ def read_event(headers: Iterable[tuple[str, bytes]] | None) -> Event:
     event = Event(*attributes)
     if given.get("ce_specversion") != b"1.0" or not (event.id and event.source and event.type):
         raise InputError("Not a CloudEvent 1.0 in binary mode.", code="not_cloudevent")
+    if _CONTROL.search(event.id) or _CONTROL.search(event.source):
+        raise InputError("ce_id and ce_source have no control characters.", code="not_cloudevent")
     if max(len(event.id), len(event.source)) > NAME_CHARACTERS_MAX:
         raise InputError(
             f"ce_id and ce_source have at most {NAME_CHARACTERS_MAX} characters.",

@@ -1,5 +1,6 @@
 """Reading one partition of the answers, from where Postgres says and in batches that are ripe."""
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
     from confluent_kafka import Consumer, Message
 
 CONSUME_MAX = 1_000
-TRACEPARENT_CHARACTERS_MAX = 64
+# Anything else in that header is dropped: it must not keep its record from being stored.
+_TRACEPARENT = re.compile(rb"[0-9a-f-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ class AnswersLane:
 def read_message(message: "Message") -> AnswerRecord:
     """A record as Kafka gave it."""
     given = _headers(message).get("ce_traceparent") or b""
-    traceparent = given.decode("ascii", "ignore")[:TRACEPARENT_CHARACTERS_MAX] or None
+    traceparent = given.decode() if _TRACEPARENT.fullmatch(given) else None
     _kind, timestamp_ms = message.timestamp()
     offset: Any = message.offset()
     value: Any = message.value() or b""

@@ -111,3 +111,14 @@ def test_read_event__names_of_256_characters__are_read() -> None:
 def test_read_event__a_traceparent__is_kept_only_where_it_is_one(sent: str, kept: str) -> None:
     headers = event_headers("1", ce_traceparent=sent.encode())
     assert read_event(headers).traceparent == kept  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["ce_id", "ce_source"])
+@pytest.mark.parametrize("character", ["\0", "\n", "\x7f", "\x85"])
+def test_read_event__control_character_in_a_name__is_refused(name: str, character: str) -> None:
+    headers = [
+        (key, value + character.encode() if key == name else value)
+        for key, value in write_headers(EVENTS[0], "subject", AT)
+    ]
+    with pytest.raises(InputError, match="control characters"):
+        read_event(headers)

@@ -185,3 +185,8 @@ def test_headers__name_that_is_not_utf8__is_read_without_them() -> None:
     spoilt.headers = headers
 
     assert read_message(spoilt).traceparent is None
+
+
+@pytest.mark.parametrize("given", [b"", b"\0", b"00-\xff", b"0" * 65, None])
+def test_traceparent__something_else__is_dropped(given: bytes | None) -> None:
+    assert read_message(message(5, headers=[("ce_traceparent", given)])).traceparent is None
