@@ -22,8 +22,7 @@ DEADLINE_S: Final = 60.0
 ATTEMPTS_MAX: Final = 5
 PAUSE_S: Final = (0.010, 0.050)
 BUSY: Final = frozenset(
-    f"StatusCode.{code}"
-    for code in ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED", "CANCELLED")
+    f"StatusCode.{code}" for code in ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED")
 )
 _INPUTS: Final = {
     "ANSWER": "answer",
@@ -48,6 +47,7 @@ class _Part:
     first: int
     questions: Sequence[Question]
     attempts: int = 0
+    sent_at: float = 0.0
 
 
 class AttributeClient:
@@ -62,10 +62,11 @@ class AttributeClient:
         """Returns the replies in the order of the questions.
 
         A batch that fails although Triton serves is halved, down to the question that it cannot
-        answer, which alone gets an error.
+        answer, which alone gets an error: provided that Triton answered another one since.
 
         Raises:
-            UnavailableError: Triton does not answer, or answers no question at all.
+            UnavailableError: Triton does not answer, or has answered nothing since a question
+                failed.
         """
         call = _Call(self.send, len(questions))
         for first in range(0, len(questions), BATCH_MAX):
@@ -102,12 +103,15 @@ class _Call:
         self._send = send
         self._replies: list[Reply | None] = [None] * count
         self._done: queue.SimpleQueue[tuple[_Part, Any, Exception | None]] = queue.SimpleQueue()
-        self._under_way = self._failed = 0
+        self._under_way = 0
+        self._refused: list[_Part] = []
+        self._answered_at = 0.0
         self._failure: UnavailableError | None = None
 
     def ask(self, part: _Part) -> None:
         """Sends a part; blocks while too many batches are in flight."""
         self._under_way += 1
+        part.sent_at = time.monotonic()
         self._send(part.questions, lambda result, error: self._done.put((part, result, error)))
 
     def wait(self) -> list[Reply]:
@@ -118,10 +122,11 @@ class _Call:
             found = _replies(result, len(part.questions)) if error is None else None
             if found is not None:
                 self._replies[part.first : part.first + len(found)] = found
+                self._answered_at = time.monotonic()
             elif self._failure is None:
                 self._mend(part, error)
-        if self._failure is None and self._failed and self._failed == len(self._replies):
-            self._failure = UnavailableError(f"Triton attributes nothing ({self._replies[0]}).")
+        if any(part.sent_at > self._answered_at for part in self._refused):
+            self._failure = self._failure or UnavailableError("Triton attributes nothing any more.")
         if self._failure is not None:
             raise self._failure
         return [reply for reply in self._replies if reply is not None]
@@ -139,7 +144,7 @@ class _Call:
         elif len(part.questions) > 1:
             self._again(*_halves(part))
         else:
-            self._failed += 1
+            self._refused.append(part)
             self._replies[part.first] = Reply("", f"not_attributed: {str(error)[:200]}")
 
     def _again(self, *parts: _Part) -> None:

@@ -33,6 +33,7 @@ class TritonDouble:
         self.failures: list[Exception] = []
         self.poison: set[bytes] = set()
         self.short = 0
+        self.hangs_after, self.hang = 10**9, Exception()
         self.sizes: list[int] = []
         self.in_flight = self.in_flight_most = 0
         self._lock = threading.Lock()
@@ -52,6 +53,9 @@ class TritonDouble:
         with self._lock:
             self.in_flight -= 1
             failure = self.failures.pop(0) if self.failures else None
+            self.hangs_after -= 1
+            if self.hangs_after < 0:
+                failure = self.hang
             short, self.short = self.short, max(0, self.short - 1)
         if failure is None and self.poison & set(answers):
             failure = InferenceServerException("cannot", status="StatusCode.INTERNAL")
@@ -102,7 +106,7 @@ def test_call__nothing_to_ask__asks_nothing(triton: TritonDouble) -> None:
     assert triton.sizes == []
 
 
-@pytest.mark.parametrize("status", ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "DEADLINE_EXCEEDED"])
+@pytest.mark.parametrize("status", ["UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED"])
 def test_call__server_busy_for_a_moment__is_asked_again(triton: TritonDouble, status: str) -> None:
     triton.failures = [InferenceServerException("busy", status=f"StatusCode.{status}")] * 3
 
@@ -134,6 +138,14 @@ def test_call__every_question_fails__is_the_servers_fault(triton: TritonDouble) 
 
     with pytest.raises(UnavailableError, match="attributes nothing"):
         AttributeClient("address", 2)(questions(5))
+
+
+def test_call__server_hangs_midway__sets_nothing_aside(triton: TritonDouble) -> None:
+    late = InferenceServerException("too late", status="StatusCode.DEADLINE_EXCEEDED")
+    triton.hangs_after, triton.hang = 2, late
+
+    with pytest.raises(UnavailableError, match="nothing any more"):
+        asked(AttributeClient("address", 2), 200)
 
 
 def test_call__short_batch__is_asked_again_and_never_misplaced(triton: TritonDouble) -> None:
