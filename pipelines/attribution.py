@@ -6,6 +6,7 @@
 Ordinary Beam options go to the runner; everything else is a setting, see docs/reference.md.
 """
 
+import logging
 import sys
 import threading
 import uuid
@@ -31,6 +32,8 @@ from transforms.answers_source import ReadAnswers, drain_jobs, failures, registe
 from transforms.attribution import RecordAnswers
 from transforms.beam_defects import KeepAnOutput, guard_splits
 from transforms.job import Job, run_job
+
+log = logging.getLogger(__name__)
 
 GROUP = "distributary-attribution"
 # The name of this module: a worker process on a cluster imports it to make the job.
@@ -159,7 +162,10 @@ def build(
 def sweep_forever(settings: Settings, stopping: threading.Event) -> None:
     """Deletes expired texts, once an hour."""
     while True:
-        sweep_texts(settings.lake_path, datetime.now(UTC), settings.texts_retention_s)
+        try:
+            sweep_texts(settings.lake_path, datetime.now(UTC), settings.texts_retention_s)
+        except OSError as error:
+            log.warning({"msg": "expired texts stay for now", "error": str(error)})
         if stopping.wait(SWEEP_S):
             return
 
