@@ -11,7 +11,7 @@ from types import FrameType
 import apache_beam as beam
 
 from distributary.bodies import DEADLINE_MS_MAX
-from distributary.errors import DistributaryError, ExitCode
+from distributary.errors import DistributaryError, ExitCode, UnavailableError
 from distributary.logs import configure_logs
 from distributary.settings import Settings
 from transforms.runners import job_options
@@ -80,7 +80,8 @@ def run_job(job: Job, argv: Sequence[str], settings: Settings) -> int:
     if stopping.is_set():
         log.info({"msg": "draining", "job": job.name})
         job.drain()
-        ended.wait(DEADLINE_MS_MAX / 1000 + DRAIN_MARGIN_S)
+        if not ended.wait(DEADLINE_MS_MAX / 1000 + DRAIN_MARGIN_S):
+            failure.append(UnavailableError("The job did not drain in time; what is left waits."))
     return _exit_code(job, failure[0] if failure else None, stopping=stopping.is_set())
 
 
