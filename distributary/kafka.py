@@ -231,7 +231,12 @@ def topic_ids(settings: Settings, names: Iterable[str]) -> dict[str, str]:
         InputError: `bad_topic`: a topic is missing.
     """
     found = _describe(settings, names)
-    return {name: str(topic.topic_id) for name, topic in found.items()}
+    return {name: topic_id_text(str(topic.topic_id)) for name, topic in found.items()}
+
+
+def topic_id_text(base64: str) -> str:
+    """A topic id as Kafka's own tools write it, safe in a path: librdkafka writes `/` and `+`."""
+    return base64.replace("/", "_").replace("+", "-")
 
 
 def end_offset(settings: Settings, client: "AdminClient", topic: str, partition: int) -> int:
