@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 
 READ_S_MAX = 30.0
 POLL_S = 0.2
@@ -40,13 +40,20 @@ def _consumer(kafka: str) -> Consumer:
 
 
 def _ranges(consumer: Consumer, topic: str) -> dict[int, tuple[int, int]]:
-    partitions = consumer.list_topics(topic, timeout=READ_S_MAX).topics[topic].partitions
-    return {
-        partition: consumer.get_watermark_offsets(
-            TopicPartition(topic, partition), timeout=READ_S_MAX
-        )
-        for partition in partitions
-    }
+    """Offsets by partition, first and end; one without a leader for now is waited for."""
+    until = time.monotonic() + READ_S_MAX
+    while True:
+        try:
+            partitions = consumer.list_topics(topic, timeout=READ_S_MAX).topics[topic].partitions
+            return {
+                partition: consumer.get_watermark_offsets(
+                    TopicPartition(topic, partition), timeout=READ_S_MAX
+                )
+                for partition in partitions
+            }
+        except KafkaException:
+            assert time.monotonic() < until, f"{topic} cannot be read"
+            time.sleep(POLL_S)
 
 
 def read_topic(kafka: str, topic: str) -> list[Seen]:
