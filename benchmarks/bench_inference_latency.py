@@ -33,10 +33,10 @@ def measure(service_ms: float) -> dict[str, object]:
             load = Load(settings)
             warm_up = sign_many(settings, WARM_UP)
             load.send(warm_up, per_s)
-            load.wait(warm_up)
+            load.wait(len(warm_up))
             requests = sign_many(settings, count)
             load.send(requests, per_s)
-            load.wait(requests)
+            load.wait(len(warm_up) + len(requests))
             load.close()
     measured = {request.request_hash for request in requests}
     latencies = [

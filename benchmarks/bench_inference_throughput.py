@@ -48,16 +48,17 @@ def main() -> None:
             load = Load(settings)
             warm_up = sign_many(settings, WARM_UP)
             load.send(warm_up)
-            load.wait(warm_up)
+            load.wait(len(warm_up))
             python, prism = job_processes(supervisor)
             requests = sign_many(settings, COUNT)
             before = cpu_s(python), cpu_s(prism) if prism else 0.0
             load.send(requests)
-            load.wait(requests)
+            load.wait(len(warm_up) + len(requests))
             used = cpu_s(python) - before[0]
             used_prism = (cpu_s(prism) if prism else 0.0) - before[1]
             load.close()
-    ours = [r for r in load.received if r.request_hash in {s.request_hash for s in requests}]
+    measured = {request.request_hash for request in requests}
+    ours = [r for r in load.received if r.request_hash in measured]
     appended = sorted(r.appended_at for r in ours)
     # The middle of the run: the ramp at either end is not what a job sustains.
     low, high = len(appended) // 10, len(appended) * 9 // 10
