@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import redis
 
-from distributary.kafka import create_topics, topic_ids
+from distributary.kafka import create_topics
 from distributary.settings import load_settings
 from distributary.stack.local import LocalStack
-from tests.counting import end_offsets
+from tests.counting import end_offsets, read_topic
 from tests.inference_job import ROOT, environment, wait_until
 from tests.senders import Customer, Sender
 from tests.servers import unique
@@ -62,14 +62,15 @@ class UnderLoad:
         """How many answers stand in the topic."""
         return sum(end_offsets(self.kafka, f"{self.prefix}inference.answers").values())
 
-    def leased(self) -> int:
-        """How many requests are leased in Valkey and not recorded as executed."""
-        topic_id = topic_ids(self.stack.settings, [f"{self.prefix}inference.requests"])
-        lease = b"L " + next(iter(topic_id.values())).encode()
+    def unrecorded(self) -> int:
+        """How many answered requests Valkey does not hold as executed: they may run again."""
         with redis.Redis.from_url(self.stack.settings.valkey) as client:
             keys = list(client.scan_iter(count=1_000))
             held = client.mget(keys) if keys else []
-        return sum(value is not None and value.startswith(lease) for value in held)
+        recorded = {v.split(b" ", 2)[1].decode() for v in held if v and v.startswith(b"E ")}
+        answers = [s.value for s in read_topic(self.kafka, f"{self.prefix}inference.answers")]
+        answered = {f"{a['topic_id']}/{a['partition']}/{a['offset']}" for a in answers}
+        return len(answered - recorded)
 
     def wait_for_a_random_moment(self, count: int = LOAD) -> None:
         """Waits until some share of the load is answered, but by far not all of it."""

@@ -1,8 +1,8 @@
 """`kill -9` under load: afterwards every request has its answer (I1), and none a second charge.
 
-What was in flight, so leased and not yet recorded as executed, may run twice; the same request
-hash then stands twice in the topic, and the attribution job charges the lower offset alone. The
-counts are made from plain Kafka and plain Valkey.
+What was answered and not yet recorded as executed may run twice; the same request hash then stands
+twice in the topic, and the attribution job charges the lower offset alone. The counts are made from
+plain Kafka and plain Valkey.
 """
 
 import os
@@ -43,13 +43,13 @@ def test_job__killed_at_a_random_moment__the_next_one_answers_the_rest(
         under_load.start_asking()
         under_load.wait_for_a_random_moment()
         job.kill()
-    in_flight = under_load.leased()
+    unrecorded = under_load.unrecorded()
     assert under_load.answers() < LOAD
 
     with running(under_load.environ, under_load.log):
         books = settled(under_load)
 
-    assert_all_executed(books, in_flight)
+    assert_all_executed(books, unrecorded)
 
 
 def test_prism__killed_under_load__the_job_ends_with_an_error_and_the_next_one_answers_the_rest(
@@ -60,12 +60,12 @@ def test_prism__killed_under_load__the_job_ends_with_an_error_and_the_next_one_a
         under_load.wait_for_a_random_moment()
         os.kill(job.prism_pid(), signal.SIGKILL)
         assert job.wait() == 1
-    in_flight = under_load.leased()
+    unrecorded = under_load.unrecorded()
 
     with running(under_load.environ, under_load.log):
         books = settled(under_load)
 
-    assert_all_executed(books, in_flight)
+    assert_all_executed(books, unrecorded)
 
 
 def test_triton__killed_under_load__the_job_waits_for_it_and_answers_everything(
