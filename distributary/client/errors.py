@@ -39,8 +39,8 @@ class TimedOutError(DistributaryError):
 
     def __init__(self, handle: "Handle", timeout_s: float) -> None:
         super().__init__(
-            f"No answer within {timeout_s:.0f} s: see `distributary status`, then wait for the same "
-            "handle or send it again, which is no second purchase.",
+            f"No answer within {timeout_s:.0f} s: see `distributary status`, then wait for the "
+            "same handle or send it again, which is no second purchase.",
             value=handle.request_hash,
         )
         self.handle = handle
