@@ -95,3 +95,7 @@ def test_environment_variables_and_metrics__in_all_documents__are_in_the_referen
 
 def test_documents__of_this_project__name_no_place_outside_of_it() -> None:
     assert not re.findall(r"\.\./shared|/work/|/tmp/|(?<!\w)TODO(?!\w)", ALL)
+
+
+def test_benchmarks__published__have_no_open_figure() -> None:
+    assert "PENDING" not in (ROOT / "docs" / "benchmarks.md").read_text()
