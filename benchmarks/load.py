@@ -30,6 +30,7 @@ from distributary.kafka import consumer_config, create_topics, producer_config
 from distributary.requests import sign_request
 from distributary.settings import PREFIX, Settings, load_settings
 from distributary.stack.local import LocalStack
+from distributary.supervise import die_with_parent
 from distributary.topics import ACCOUNTS, ANSWERS, REQUESTS
 
 ACCOUNT = "0x" + "ab" * 20
@@ -85,6 +86,7 @@ def job(settings: Settings, *command: str) -> Iterator[psutil.Process]:
             env=os.environ | given,
             stdout=stream,
             stderr=stream,
+            preexec_fn=die_with_parent,
         )
     try:
         yield psutil.Process(process.pid)

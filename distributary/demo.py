@@ -12,6 +12,7 @@ from typing import Any
 from distributary.answers import Answer
 from distributary.errors import DistributaryError, InputError, UnavailableError
 from distributary.settings import Settings
+from distributary.supervise import die_with_parent
 
 DATANET = "installed-packages"
 ACCOUNT = "demo"
@@ -134,7 +135,9 @@ def _job(job: str, log: Path) -> Iterator[None]:
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as stream:
         command = [sys.executable, "-m", "distributary", "run", job]
-        process = subprocess.Popen(command, stdout=stream, stderr=stream)
+        process = subprocess.Popen(
+            command, stdout=stream, stderr=stream, preexec_fn=die_with_parent
+        )
         try:
             yield
             if process.poll() is not None:

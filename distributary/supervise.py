@@ -70,7 +70,7 @@ def supervise(
     failures = 0
     while True:
         started = clock()
-        child = subprocess.Popen(command, start_new_session=True, preexec_fn=_die_with_parent)
+        child = subprocess.Popen(command, start_new_session=True, preexec_fn=die_with_parent)
         code = child.wait()
         _end_group(child.pid)
         if stopping or code in FINAL:
@@ -88,8 +88,11 @@ def supervise(
             return ExitCode.OK
 
 
-def _die_with_parent() -> None:
-    """Runs in the child: it drains when the supervisor is killed (Linux)."""
+def die_with_parent() -> None:
+    """Runs in a child, as `preexec_fn`: it drains when its parent is killed (Linux).
+
+    The signal follows the thread that made the child: start it from one that lives as long.
+    """
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
