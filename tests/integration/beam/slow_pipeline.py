@@ -1,6 +1,6 @@
 """A plain pipeline that meets the two defects of Beam 2.77; run as a program on Prism.
 
-python -m tests.integration.beam.slow_pipeline --prism=PATH [--guard-splits] [--keep-output]
+python -m tests.integration.beam.slow_pipeline --prism=PATH [--keep-output]
 """
 
 import argparse
@@ -116,13 +116,12 @@ def main() -> None:
     """Runs the pipeline; prints the runner's CPU seconds."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--prism", required=True)
-    parser.add_argument("--guard-splits", action="store_true")
     parser.add_argument("--keep-output", action="store_true")
     parser.add_argument("--records", type=int, default=RECORDS_A_BUNDLE)
     parser.add_argument("--slow-s", type=float, default=1.5)
     given = parser.parse_args()
-    if given.guard_splits:
-        guard_splits()
+
+    guard_splits()
     options = ["--runner=PrismRunner", "--streaming", f"--prism_location={given.prism}"]
     pipeline = beam.Pipeline(options=PipelineOptions(options))
     source = ReadFromUnboundedSource(CountingSource(), max_records_per_bundle=given.records)
