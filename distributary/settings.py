@@ -1,8 +1,8 @@
 """Every setting on one screen: its environment variable, default, and the reason for its value.
 
 A value comes from, in this order: the environment variable, `endpoints.json` in the home folder
-(written by `distributary up`, endpoints only), the default. docs/reference.md lists them all, and
-a test fails when one is missing there.
+(written by `distributary up`: endpoints, and the contract on its chain), the default.
+docs/reference.md lists them all, and a test fails when one is missing there.
 """
 
 import json
@@ -50,12 +50,20 @@ class Settings:
     postgres: str = _setting("", "Postgres connection URI.", endpoint=True, secret=True)
     valkey: str = _setting("", "Valkey URL, `redis://host:port/0`.", endpoint=True, secret=True)
     prism: str = _setting("", "Path of the Prism binary.", endpoint=True)
+    chain: str = _setting(
+        "", "EVM node (JSON-RPC), `http://host:port`.", endpoint=True, secret=True
+    )
 
     topic_prefix: str = _setting("", "Put before topic and group names: several on one Kafka.")
 
     # - What is signed -
-    chain_id: int = _setting(31337, "Chain that the signed domain names; anvil's until deployed.")
-    contract: str = _setting("0x" + "0" * 40, "Contract that the signed domain names.")
+    chain_id: int = _setting(31337, "Chain that the signed domain names.", deployed=True)
+    contract: str = _setting(
+        "0x" + "0" * 40, "Contract that the signed domain names; zero: none.", deployed=True
+    )
+    contract_block: int = _setting(
+        0, "Block that the contract was made in: the indexer begins there.", deployed=True
+    )
 
     # - Limits -
     request_bytes_max: int = _setting(
@@ -113,6 +121,11 @@ class Settings:
     def domain(self) -> Domain:
         """What requests must be signed for."""
         return Domain(self.chain_id, self.contract.lower())
+
+    @property
+    def has_contract(self) -> bool:
+        """Whether deposits exist: a chain and a contract are configured."""
+        return bool(self.chain) and int(self.contract, 16) != 0
 
     @property
     def endpoints_file(self) -> Path:
@@ -189,6 +202,10 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
                 "The endpoints file is damaged: run `distributary down`, then `up`.",
                 value=str(endpoints_file),
             ) from error
-        names = {f.name for f in fields(Settings) if f.metadata.get("endpoint")}
+        names = {
+            f.name
+            for f in fields(Settings)
+            if f.metadata.get("endpoint") or f.metadata.get("deployed")
+        }
         given = {k: v for k, v in written.items() if k in names} | given
     return Settings(**given)

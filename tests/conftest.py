@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["tests.servers"]
+pytest_plugins = ["tests.servers", "tests.anvil_node"]
 
 UNIT = Path(__file__).parent / "unit"
 

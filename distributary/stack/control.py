@@ -27,7 +27,10 @@ START_S_MAX = 300.0
 STOP_S_MAX = 90.0
 LOG_LINES_SHOWN = 3
 
-PROVIDES = {name: (name,) for name in NAMES} | {"triton": ("triton", "triton_trusted")}
+PROVIDES = {name: (name,) for name in NAMES} | {
+    "triton": ("triton", "triton_trusted"),
+    "anvil": ("chain",),
+}
 """The endpoints that each server provides."""
 
 

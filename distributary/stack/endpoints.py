@@ -9,6 +9,7 @@ from distributary.errors import DistributaryError
 from distributary.settings import PREFIX, Settings
 
 ANSWER_S_MAX = 5
+LOGS = {"triton_trusted": "triton", "chain": "anvil"}  # where it is not the endpoint's name
 
 
 @dataclass(frozen=True)
@@ -121,14 +122,30 @@ def check_triton_trusted(settings: Settings, index: ModelIndex) -> str:
     return _describe_models(settings.triton_trusted, index)
 
 
+def check_chain(settings: Settings) -> str:
+    """Asks the node for its chain, its head and the contract's code."""
+    from distributary.stack.anvil import ask
+
+    chain_id = int(ask(settings.chain, "eth_chainId"), 16)
+    if chain_id != settings.chain_id:
+        raise OSError(f"it is chain {chain_id}, and {PREFIX}CHAIN_ID says {settings.chain_id}")
+    head = int(ask(settings.chain, "eth_blockNumber"), 16)
+    if not settings.has_contract:
+        return f"chain {chain_id}, block {head}, no contract configured"
+    if ask(settings.chain, "eth_getCode", settings.contract, "latest") == "0x":
+        raise OSError(f"there is no contract at {settings.contract}")
+    return f"chain {chain_id}, block {head}, contract {settings.contract}"
+
+
 def _find(name: str, check: Callable[[], str], *, given: bool) -> Finding:
     try:
         return Finding(name, True, check())
     except (OSError, DistributaryError, subprocess.SubprocessError) as error:
+        log = LOGS.get(name, name)
         advice = (
             f"Check {PREFIX}{name.upper()} and the server behind it."
             if given
-            else f"Run `distributary up`; if it runs, read `distributary logs {name}`."
+            else f"Run `distributary up`; if it runs, read `distributary logs {log}`."
         )
         return Finding(name, False, f"does not work: {error}", advice)
 
@@ -144,6 +161,7 @@ def check_endpoints(
         "triton": lambda: check_triton(settings, index),
         "triton_trusted": lambda: check_triton_trusted(settings, index),
         "prism": lambda: check_prism(settings),
+        "chain": lambda: check_chain(settings),
     }
     findings = []
     for name, check in checks.items():

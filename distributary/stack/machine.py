@@ -14,12 +14,13 @@ from distributary.stack.device import find_device
 from distributary.stack.endpoints import Finding
 from distributary.stack.files import read_json
 from distributary.stack.java import find_java, major_version
+from distributary.stack.node import find_npm
 from distributary.stack.ports import is_free
 from distributary.stack.prism import find_go, go_version
 from distributary.stack.state import supervisor_pid
 
 DISK_BYTES_MIN = 3_000_000_000  # the downloads take 1.5 GB, Kafka and Postgres need room
-MEMORY_BYTES_MIN = 3_000_000_000  # all five servers with the model take about 2.5 GB
+MEMORY_BYTES_MIN = 3_000_000_000  # all six servers with the model take about 2.6 GB
 
 
 def check_python() -> Finding:
@@ -50,6 +51,15 @@ def check_go() -> Finding:
         return Finding("go", False, "none is new enough", str(error))
     version = ".".join(str(part) for part in go_version(program))
     return Finding("go", True, f"version {version} at {program}")
+
+
+def check_npm() -> Finding:
+    """An npm that can fetch anvil."""
+    try:
+        command = find_npm()
+    except UnavailableError as error:
+        return Finding("npm", False, "none is new enough", str(error))
+    return Finding("npm", True, f"at {command[-1]}")
 
 
 def _existing(folder: Path) -> Path:
@@ -89,7 +99,7 @@ def check_ports(home: Path) -> Finding:
 
 def check_machine(home: Path, cache: Path, *, stopped: bool) -> list[Finding]:
     """One finding per thing that the servers need; memory only while they are stopped."""
-    findings = [check_python(), check_java(), check_go(), check_ports(home)]
+    findings = [check_python(), check_java(), check_go(), check_npm(), check_ports(home)]
     findings += [check_disk(folder) for folder in (home, cache)]
     if stopped:
         findings.append(check_memory(psutil.virtual_memory().available))

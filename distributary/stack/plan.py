@@ -8,7 +8,7 @@ from typing import Any
 
 from distributary.errors import InputError
 from distributary.settings import Settings
-from distributary.stack import kafka, postgres, prism, triton, triton_environment, valkey
+from distributary.stack import anvil, kafka, postgres, prism, triton, triton_environment, valkey
 from distributary.stack.server import Report, Server, Site
 
 
@@ -30,6 +30,7 @@ RECIPES = {
     "postgres": Recipe(postgres.fetch, postgres.describe),
     "valkey": Recipe(valkey.fetch, valkey.describe),
     "triton": Recipe(triton_environment.fetch, triton.describe),
+    "anvil": Recipe(anvil.fetch, anvil.describe),
 }
 PROGRAMS = {"prism": prism.fetch}  # fetched like a server, but started by whoever uses it
 NAMES = (*RECIPES, *PROGRAMS)

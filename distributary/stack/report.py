@@ -41,7 +41,11 @@ class ServerStatus:
 
 
 def mask(uri: str) -> str:
-    """The URI with its password masked."""
+    """The URI with its password masked, and the path of an EVM node's, which is often a key."""
+    if uri.startswith(("http://", "https://")):
+        scheme, _, rest = uri.partition("://")
+        host, slash, path = rest.rpartition("@")[2].partition("/")
+        return f"{scheme}://{host}" + ("/***" if slash and path else "")
     head, at, tail = uri.rpartition("@")
     scheme, slashes, login = head.partition("://")
     if not at or ":" not in login:
@@ -95,7 +99,8 @@ def report_status(home: Path, given: dict[str, str]) -> list[ServerStatus]:
     written = read_json(home / "endpoints.json") if running else {}
     lines = []
     for name in NAMES:
-        endpoint = mask(str(given.get(name) or written.get(name, "")))
+        first = PROVIDES[name][0]
+        endpoint = mask(str(given.get(first) or written.get(first, "")))
         if all(part in given for part in PROVIDES[name]):
             lines.append(ServerStatus(name, "given", endpoint=endpoint))
         elif name in records:

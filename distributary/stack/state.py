@@ -9,11 +9,13 @@ from pathlib import Path
 from signal import Signals
 from typing import Any
 
-from distributary.stack.files import read_json, write_json
+from distributary.stack.files import locked, read_json, write_json
 from distributary.stack.process import Identity, end_stale
 from distributary.stack.server import Site
 
 STATE = "stack.json"
+ENDPOINTS = "endpoints.json"
+DEPLOYMENT = Path("anvil") / "deployment.json"
 WANTED = "stack.wanted.json"
 LOCK = "supervisor.lock"
 
@@ -87,6 +89,24 @@ def read_state(home: Path) -> dict[str, Any]:
 def write_state(home: Path, number: int, servers: Mapping[str, Mapping[str, Any]]) -> None:
     """Tells what each server is doing."""
     write_json(home / STATE, {"supervisor": os.getpid(), "number": number, "servers": servers})
+
+
+def write_endpoints(home: Path, endpoints: Mapping[str, str]) -> None:
+    """Writes the endpoints; with the local chain's, the contract that was deployed on it."""
+    with locked(home / "endpoints.lock"):
+        deployed = read_json(home / DEPLOYMENT) if "chain" in endpoints else {}
+        write_json(home / ENDPOINTS, {**endpoints, **deployed})
+
+
+def record_deployment(home: Path, deployed: Mapping[str, str | int]) -> None:
+    """Keeps the settings that name the contract on the local chain, and publishes them.
+
+    Args:
+        home: the installation.
+        deployed: `chain_id`, `contract`, `contract_block`.
+    """
+    write_json(home / DEPLOYMENT, deployed)
+    write_endpoints(home, read_json(home / ENDPOINTS))
 
 
 def end_leftovers(home: Path) -> list[str]:

@@ -17,10 +17,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from distributary.errors import ExitCode
-from distributary.stack.files import write_json
 from distributary.stack.plan import PROGRAMS, RECIPES, fetch_all
 from distributary.stack.server import quiet
-from distributary.stack.state import STATE, Wanted, end_leftovers, supervising, write_state
+from distributary.stack.state import (
+    ENDPOINTS,
+    STATE,
+    Wanted,
+    end_leftovers,
+    supervising,
+    write_endpoints,
+    write_state,
+)
 from distributary.stack.ward import State, Ward
 
 LOG_BYTES_MAX = 10_000_000
@@ -128,12 +135,12 @@ class Supervisor:
         if all(ward.state == State.READY for ward in self._all()):
             for ward in self._all():
                 self._endpoints |= ward.server.endpoints
-            write_json(self._home / "endpoints.json", self._endpoints)
+            write_endpoints(self._home, self._endpoints)
         servers = {name: ward.as_json() for name, ward in self._wards.items()}
         write_state(self._home, self._number, servers)
 
     def _stop(self) -> None:
-        (self._home / "endpoints.json").unlink(missing_ok=True)
+        (self._home / ENDPOINTS).unlink(missing_ok=True)
         with ThreadPoolExecutor(max_workers=len(self._wards) or 1) as pool:
             list(pool.map(Ward.stop, self._all()))
         (self._home / STATE).unlink(missing_ok=True)

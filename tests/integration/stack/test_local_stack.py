@@ -7,7 +7,9 @@ import redis
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+from distributary.stack.anvil import ask
 from distributary.stack.local import LocalStack
+from distributary.stack.process import wait_until
 
 OwnStack = Callable[..., LocalStack]
 
@@ -58,3 +60,27 @@ def test_valkey__killed__comes_back_empty_on_the_same_port(own_stack: OwnStack) 
         stack.start("valkey")
 
         assert client.get("lease") is None
+
+
+def test_anvil__stopped_and_started__has_its_blocks_on_the_same_port(own_stack: OwnStack) -> None:
+    stack = own_stack("anvil")
+    url = stack.settings.chain
+    accounts = ask(url, "eth_accounts")
+    sent = ask(url, "eth_sendTransaction", {"from": accounts[0], "to": accounts[1], "value": "0x1"})
+    assert wait_until(lambda: ask(url, "eth_getTransactionReceipt", sent) is not None, 30)
+    mined = ask(url, "eth_getTransactionReceipt", sent)["blockHash"]
+
+    stack.stop("anvil")
+    stack.start("anvil")
+
+    assert stack.settings.chain == url
+    assert ask(url, "eth_getTransactionReceipt", sent)["blockHash"] == mined
+
+
+def test_anvil__blocks_go_by__finalized_follows_the_head(own_stack: OwnStack) -> None:
+    url = own_stack("anvil").settings.chain
+
+    def finalized() -> int:
+        return int(ask(url, "eth_getBlockByNumber", "finalized", False)["number"], 16)
+
+    assert wait_until(lambda: finalized() > 0, 30)

@@ -159,7 +159,7 @@ def test_doctor__servers_stopped__names_each_and_exits_with_unavailable(
 
     assert result.returncode == ExitCode.UNAVAILABLE
     findings = {finding["name"]: finding for finding in json.loads(result.stdout)}
-    for name in ("kafka", "postgres", "valkey", "triton", "triton_trusted", "prism"):
+    for name in ("kafka", "postgres", "valkey", "triton", "triton_trusted", "prism", "chain"):
         assert not findings[name]["ok"]
         assert "distributary up" in findings[name]["advice"]
 

@@ -19,6 +19,8 @@ from distributary.stack.report import brief, mask, report_status
         ("redis://:p@ss@host:1/0", "redis://:***@host:1/0", "host:1/0"),
         ("redis://host:1/0", "redis://host:1/0", "host:1/0"),
         ("host:1,other:2", "host:1,other:2", "host:1,other:2"),
+        ("https://u:p@node/v3/key", "https://node/***", "node/v3/key"),
+        ("http://host:1", "http://host:1", "host:1"),
     ],
 )
 def test_mask__uri__hides_the_password_only(uri: str, masked: str, where: str) -> None:
@@ -122,4 +124,4 @@ def test_check_ports__all_free__is_fine(tmp_path: Path) -> None:
 def test_check_machine__this_one__can_run_the_servers(tmp_path: Path) -> None:
     names = [f.name for f in check_machine(tmp_path, tmp_path, stopped=True)]
 
-    assert names == ["python", "java", "go", "ports", "disk", "disk", "memory"]
+    assert names == ["python", "java", "go", "npm", "ports", "disk", "disk", "memory"]
