@@ -1,0 +1,169 @@
+"""The Merkle tree of a posting: OpenZeppelin's `standard-v1`, byte by byte.
+
+A leaf is keccak256(keccak256(abi.encode(uint8 kind, address, uint256 cumulative units))); leaf
+hashes are sorted, and stand in reverse at the end of a complete binary tree whose nodes are the
+keccak256 of their two children, the smaller first. Source: @openzeppelin/merkle-tree 1.0.8.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
+
+from distributary.errors import InputError
+from distributary.strict_json import parse_json
+
+LEAF_ENCODING: Final = ("uint8", "address", "uint256")
+FORMAT: Final = "standard-v1"
+DUMP_CHUNK: Final = 10_000
+HASH_BYTES: Final = 32
+_PADDING: Final = tuple(kind.to_bytes(32, "big") + bytes(12) for kind in range(256))
+
+Value = tuple[int, str, int]  # kind, address, cumulative units
+
+
+@dataclass(frozen=True)
+class Tree:
+    """A tree.
+
+    Attributes:
+        values: the leaves' values, in the order given.
+        nodes: all node hashes, the root first, the leaves last, in one byte string.
+        places: by value, the index of its node.
+    """
+
+    values: Sequence[Value]
+    nodes: bytes
+    places: Sequence[int]
+
+    @property
+    def root(self) -> str:
+        """0x and 64 hex digits."""
+        return "0x" + self.nodes[:HASH_BYTES].hex()
+
+    def proof(self, index: int) -> list[str]:
+        """The proof of value `index`: siblings from the leaf up, each 0x and 64 hex digits."""
+        return ["0x" + sibling.hex() for sibling in self._siblings(self.places[index])]
+
+    def proofs(self) -> Iterator[list[bytes]]:
+        """The proofs of all values, in their order."""
+        return map(self._siblings, self.places)
+
+    def _siblings(self, place: int) -> list[bytes]:
+        nodes, siblings = self.nodes, []
+        while place:
+            at = HASH_BYTES * (((place + 1) ^ 1) - 1)
+            siblings.append(nodes[at : at + HASH_BYTES])
+            place = (place - 1) >> 1
+        return siblings
+
+    def dump(self) -> Iterator[bytes]:
+        """The bytes of `JSON.stringify(tree.dump())`, in chunks; numbers of values are text."""
+        encoding = json.dumps(LEAF_ENCODING, separators=(",", ":"))
+        yield f'{{"format":"{FORMAT}","leafEncoding":{encoding},"tree":['.encode()
+        digits = self.nodes.hex()
+        yield from _joined(f'"0x{digits[at : at + 64]}"' for at in range(0, len(digits), 64))
+        yield b'],"values":['
+        yield from _joined(
+            f'{{"value":["{kind}","{address}","{units}"],"treeIndex":{place}}}'
+            for (kind, address, units), place in zip(self.values, self.places, strict=True)
+        )
+        yield b"]}"
+
+
+def leaf_hash(kind: int, address: str, cumulative_units: int) -> bytes:
+    """The hash of one leaf, 32 bytes."""
+    return leaf_hashes([(kind, address, cumulative_units)])[0]
+
+
+def leaf_hashes(values: Iterable[Value]) -> list[bytes]:
+    """The hashes of leaves, in their order.
+
+    Raises:
+        OverflowError: units below zero or above 2^256 - 1.
+    """
+    keccak, from_hex = _keccak(), bytes.fromhex
+    return [
+        keccak(
+            keccak(_PADDING[kind] + from_hex(address[2:]) + units.to_bytes(32, "big")).digest()
+        ).digest()
+        for kind, address, units in values
+    ]
+
+
+def build_tree(values: Sequence[Value]) -> Tree:
+    """Builds the tree over values of any order.
+
+    Raises:
+        InputError: `empty_tree`: a tree needs a leaf.
+    """
+    if not values:
+        raise InputError("A tree needs at least one leaf.", code="empty_tree")
+    hashes = leaf_hashes(values)
+    order = sorted(range(len(hashes)), key=hashes.__getitem__)
+    last = 2 * len(hashes) - 2
+    places = [0] * len(hashes)
+    for rank, index in enumerate(order):
+        places[index] = last - rank
+    return Tree(values, _nodes([hashes[index] for index in order]), places)
+
+
+def _nodes(sorted_hashes: Sequence[bytes]) -> bytes:
+    keccak, count = _keccak(), len(sorted_hashes)
+    nodes = [b""] * (count - 1)
+    nodes.extend(reversed(sorted_hashes))
+    for index in range(count - 2, -1, -1):
+        left, right = nodes[2 * index + 1], nodes[2 * index + 2]
+        nodes[index] = keccak(left + right if left < right else right + left).digest()
+    return b"".join(nodes)
+
+
+def proof_holds(root: str, value: Value, proof: Iterable[str]) -> bool:
+    """Whether a proof leads from a value to a root, as the contract checks it."""
+    keccak, node = _keccak(), leaf_hash(*value)
+    for each in proof:
+        sibling = bytes.fromhex(each.removeprefix("0x"))
+        node = keccak(node + sibling if node < sibling else sibling + node).digest()
+    return root == "0x" + node.hex()
+
+
+def load_tree(data: bytes) -> Tree:
+    """Reads a dump and builds its tree again.
+
+    Raises:
+        InputError: `bad_tree`: it is no dump of our leaves, or its hashes are not those of its
+            values.
+    """
+    parsed = parse_json(data)
+    try:
+        if parsed["format"] != FORMAT or parsed["leafEncoding"] != list(LEAF_ENCODING):
+            raise ValueError("another format")
+        values = [_value(*each["value"]) for each in parsed["values"]]
+        tree = build_tree(values)
+        nodes = bytes.fromhex("".join(node.removeprefix("0x") for node in parsed["tree"]))
+        same = nodes == tree.nodes and [v["treeIndex"] for v in parsed["values"]] == tree.places
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise InputError(f"Not a Merkle tree: {error!r}.", code="bad_tree") from error
+    if not same:
+        raise InputError("The tree is not that of its values.", code="bad_tree")
+    return tree
+
+
+def _value(kind: Any, address: Any, units: Any) -> Value:
+    return int(kind), str(address).lower(), int(units)
+
+
+def _joined(texts: Iterator[str]) -> Iterator[bytes]:
+    separator = ""
+    while chunk := list(islice(texts, DUMP_CHUNK)):
+        yield (separator + ",".join(chunk)).encode()
+        separator = ","
+
+
+def _keccak() -> Callable[[bytes], Any]:
+    """keccak-256 in C; pycryptodome's takes seven times as long."""
+    import sha3  # type: ignore[import-untyped]
+
+    keccak: Callable[[bytes], Any] = sha3.keccak_256
+    return keccak

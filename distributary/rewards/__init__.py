@@ -1,0 +1,1 @@
+"""Reward lines, leaves and root from Parquet and manifest, in plain integers."""
