@@ -1,0 +1,1 @@
+"""The contracts in Vyper, and their compiled artefacts."""
