@@ -4,7 +4,6 @@ The model is `simulated` throughout: a stated service time, answers made up. Eve
 real: Kafka, Triton, Valkey, Prism and the job as operators run it. Traffic stays on 127.0.0.1.
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -19,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
 import psutil
 from confluent_kafka import Consumer, Producer, TopicPartition
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -161,7 +161,7 @@ class Load:
                     self._take(message, time.time())
 
     def _take(self, message: Any, now: float) -> None:
-        answer = json.loads(message.value())
+        answer = orjson.loads(message.value())
         status = answer.get("code") or answer["status"]
         _kind, at_ms = message.timestamp()
         self.received.append(Received(answer["request_hash"], status, now, at_ms / 1000))

@@ -1,13 +1,12 @@
 """An answer: the record on `inference.answers`, with everything that decides pay stamped on it."""
 
-import json
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import Any
 
 from distributary.errors import InputError
+from distributary.fast_json import read_json, write_json
 from distributary.identity import Coordinates, Identity
-from distributary.strict_json import parse_json
 
 
 class Status(StrEnum):
@@ -99,12 +98,11 @@ class Answer:
             for name in _FIELDS
             if (value := getattr(self, name)) is not None or name in _AS_SIGNED
         }
-        return _ENCODER.encode(present).encode()
+        return write_json(present)
 
 
 _AS_SIGNED = ("max_charge_units", "expires_at")
 _FIELDS = tuple(field.name for field in fields(Answer))
-_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 
 def read_answer(payload: bytes) -> Answer:
@@ -113,7 +111,7 @@ def read_answer(payload: bytes) -> Answer:
     Raises:
         InputError: it is not an answer of this version.
     """
-    parsed = parse_json(payload)
+    parsed = read_json(payload)
     if not isinstance(parsed, dict) or not parsed.keys() <= set(_FIELDS):
         raise InputError("Not an answer of this version.", code="bad_answer")
     try:

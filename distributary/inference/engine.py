@@ -5,6 +5,7 @@ the runner decides which lanes are open here and how far they are committed.
 """
 
 import asyncio
+import gc
 import logging
 import threading
 import time
@@ -67,6 +68,8 @@ class Engine:
         self._thread.start()
         self._server = self._call(self._make(make_server))
         self._call(self._begin_watching())
+        # What is imported by now stays; the collector would hold up answers by going through it.
+        gc.freeze()
 
     async def _make(self, make_server: ServerFactory) -> Server:
         return make_server(self._finish, self._fail)

@@ -5,6 +5,7 @@ Losing Valkey costs repeated work and never a second charge: the attribution job
 hash once. So every failure here is answered with "run it".
 """
 
+import asyncio
 import hashlib
 import logging
 import time
@@ -95,7 +96,7 @@ class Leases:
     """Leases and executed answers in one Valkey.
 
     Args:
-        client: its socket time-out bounds what a slow Valkey can cost a batch.
+        client: has one connection; its time-out bounds what a slow Valkey can cost a batch.
         lease_ms: how long a lease lives: longer than the longest deadline.
         replay_s: how long an executed answer is kept.
     """
@@ -105,13 +106,22 @@ class Leases:
         self._lease_ms = lease_ms
         self._replay_s = replay_s
         self._away_until = 0.0
+        self._turn = asyncio.Lock()
         self.failures = 0
 
     async def _run(
         self, script: str, live_ms: int, values: Sequence[tuple[bytes, bytes]]
     ) -> list[bytes] | None:
         """Runs a script over (key, value) pairs; None when Valkey does not answer."""
-        if not values or time.monotonic() < self._away_until:
+        if not values:
+            return None
+        async with self._turn:
+            return await self._evaluate(script, live_ms, values)
+
+    async def _evaluate(
+        self, script: str, live_ms: int, values: Sequence[tuple[bytes, bytes]]
+    ) -> list[bytes] | None:
+        if time.monotonic() < self._away_until:
             return None
         keys, arguments = zip(*values, strict=True)
         try:

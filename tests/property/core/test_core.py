@@ -7,6 +7,7 @@ from fractions import Fraction
 from math import ceil
 from typing import Any
 
+import orjson
 import pytest
 import rfc8785
 from hypothesis import given, settings
@@ -16,6 +17,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from distributary.apportion import largest_remainder
 from distributary.canonical import INTEGER_MAX, canonical_json
 from distributary.errors import InputError
+from distributary.fast_json import read_json
 from distributary.identity import Domain, Identity
 from distributary.low_water import LowWater
 from distributary.requests import make_purchase, read_request
@@ -71,6 +73,41 @@ def test_parse_json__any_bytes__are_a_value_or_refused(data: bytes) -> None:
     else:
         refused = value == json.loads(data)
     assert refused
+
+
+def outcome(read: Callable[[bytes], Any], data: bytes) -> tuple[str, str]:
+    """What a reader says of bytes: the value with its types, or the code of the refusal."""
+    try:
+        return "read", repr(read(data))
+    except InputError as error:
+        return "refused", error.code
+
+
+@EXAMPLES
+@given(
+    values | st.integers() | st.floats(),
+    st.sampled_from([orjson.dumps, canonical_json, lambda value: json.dumps(value).encode()]),
+    st.integers(0, 40),
+    st.binary(max_size=4),
+)
+def test_read_json__written_by_anyone_and_damaged__is_what_the_strict_reader_says(
+    value: Any, write: Callable[[Any], bytes], at: int, damage: bytes
+) -> None:
+    try:
+        data = write(value)
+    except (InputError, orjson.JSONEncodeError):
+        data = repr(value).encode("utf-8", "surrogatepass")
+    for given_bytes in (data, data[:at] + damage + data[at + len(damage) :]):
+        assert outcome(read_json, given_bytes) == outcome(parse_json, given_bytes)
+
+
+@pytest.mark.parametrize(
+    "data", [b'{"a":1,"a":1}', b"-0", b"1e400", b"18446744073709551616", b'"\\ud800"', b"[" * 70]
+)
+def test_read_json__what_orjson_reads_otherwise__is_what_the_strict_reader_says(
+    data: bytes,
+) -> None:
+    assert outcome(read_json, data) == outcome(parse_json, data)
 
 
 @EXAMPLES

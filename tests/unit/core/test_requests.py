@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from distributary.canonical import canonical_json
 from distributary.errors import InputError
@@ -80,6 +81,14 @@ def test_verify_signature__of_another_key_or_hash_or_garbage__is_false() -> None
     assert not verify_signature(hashed, request.key, "0" * 128)
     assert not verify_signature(hashed, "00", signature)
     assert not verify_signature(hashed, "f" * 64, signature)
+
+
+def test_verify_signature__of_a_key_of_small_order__is_refused_though_openssl_takes_it() -> None:
+    identity_point = "01" + "00" * 31
+    signature = identity_point + "00" * 32  # R the identity, s zero: right for every message
+    key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(identity_point))
+    key.verify(bytes.fromhex(signature), b"whatever")
+    assert not verify_signature("f" * 64, identity_point, signature)
 
 
 def test_sign_request__salt_of_another_length__is_refused() -> None:
