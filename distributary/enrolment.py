@@ -9,18 +9,12 @@ from collections.abc import Callable
 
 from distributary import keys
 from distributary.accounts import sign_delegation
-from distributary.identity import Domain
 from distributary.keys import AccountKey, SessionKey
 from distributary.publisher import publish_accounts
 from distributary.settings import DAY_S, Settings
 from distributary.store import accounts as rows
 
 DELEGATION_S = 365 * DAY_S
-
-
-def domain_of(settings: Settings) -> Domain:
-    """The domain that everything is signed for."""
-    return Domain(settings.chain_id, settings.contract)
 
 
 def create_account(settings: Settings, name: str, credit_units: int = 0) -> AccountKey:
@@ -62,7 +56,7 @@ def authorize(
     """
     owner = keys.load_account_key(settings.home, name)
     session = keys.new_session_key(owner.address, int(clock()) + lifetime_s)
-    domain = domain_of(settings)
+    domain = settings.domain
     delegation = sign_delegation(domain, owner.private_key, session.key, session.expires_at)
     with rows.open_registry(settings) as connection:
         rows.add_delegation(connection, domain, owner.address, delegation)

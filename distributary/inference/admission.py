@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from distributary.accounts import AccountState
+from distributary.amounts import parse_units
 from distributary.answers import Answer, Refusal
 from distributary.bodies import Body, read_body
 from distributary.datanets.retrieval import Retrieved, Retriever
@@ -18,9 +19,6 @@ from distributary.tokens import ByteCounter, TokenCounter
 
 log = logging.getLogger(__name__)
 
-# A maximum above this is a mistake or an attack: more base units than any token has.
-UNITS_MAX = 2**256 - 1
-
 
 class RefusedError(Exception):
     """The request is refused; carries the code and the sentence for the answer."""
@@ -28,22 +26,6 @@ class RefusedError(Exception):
     def __init__(self, code: Refusal | str, sentence: str) -> None:
         super().__init__(sentence)
         self.code, self.sentence = code, sentence
-
-
-def read_units(value: object) -> int:
-    """Reads `max_charge_units` as signed: decimal digits, no sign, no leading zero.
-
-    Raises:
-        RefusedError: anything else, or more than 2^256 - 1.
-    """
-    if not isinstance(value, str) or not value.isascii() or not value.isdigit() or len(value) > 78:
-        raise RefusedError(
-            Refusal.BAD_REQUEST, "`max_charge_units` must be the decimal digits of base units."
-        )
-    units = int(value)
-    if str(units) != value or units > UNITS_MAX:
-        raise RefusedError(Refusal.BAD_REQUEST, "`max_charge_units` is not a canonical uint256.")
-    return units
 
 
 def check_expiry(expires_at: object, admitted_at_ms: int, expiry_s_max: int) -> None:
@@ -106,7 +88,10 @@ class Admission:
         purchase, at_ms = verified.request.purchase, verified.record.admitted_at_ms
         if account.frozen:
             raise RefusedError(Refusal.ACCOUNT_FROZEN, "The account is frozen.")
-        maximum_units = read_units(purchase.max_charge_units)
+        maximum_units = parse_units(purchase.max_charge_units)
+        if maximum_units is None:
+            sentence = "`max_charge_units` must be the decimal digits of a uint256."
+            raise RefusedError(Refusal.BAD_REQUEST, sentence)
         check_expiry(purchase.expires_at, at_ms, self.settings.expiry_s_max)
         body = read_body(verified.request.body)
         spec = _served(body)

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import pyarrow as pa
 
+from distributary.amounts import parse_units
 from distributary.answers import Answer
-from distributary.recording.judging import INT8_MAX, parse_units
+from distributary.recording.judging import INT8_MAX
 from distributary.recording.records import Row
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from distributary.amounts import parse_units
 from distributary.answers import Answer, Status, read_answer
 from distributary.errors import InputError
 from distributary.identity import Domain
@@ -14,7 +15,6 @@ from distributary.rules import Catalogue
 # The session key's latest expiry (Unix seconds) among its delegations by the account, if any.
 DelegatedUntil = Callable[[str, str], int | None]
 
-UNITS_MAX = 2**256 - 1
 INT8_MAX = 2**63 - 1
 # Token counts above this are a defect; it keeps every charge far below `numeric(78,0)`.
 TOKENS_MAX = 10**9
@@ -118,16 +118,6 @@ def _is_incomplete(answer: Answer) -> bool:
     if answer.prompt_tokens is None or answer.answer_tokens is None:
         return True
     return bool(answer.passages) and (answer.datanet is None or answer.manifest_hash is None)
-
-
-def parse_units(value: object) -> int | None:
-    """An amount written as decimal digits without sign or leading zero, at most 2^256 - 1."""
-    if not isinstance(value, str) or not value.isascii() or not value.isdigit():
-        return None
-    if len(value) > 78 or (value[0] == "0" and value != "0"):
-        return None
-    units = int(value)
-    return units if units <= UNITS_MAX else None
 
 
 def read_record(record: AnswerRecord) -> Answer | Quarantined:

@@ -58,7 +58,7 @@ def test_create_account__with_credit__is_published_ready_to_sign(registered: Set
     assert (state.version, state.credit_units, state.credit_source) == (1, 10**18, "grant")
     assert not state.frozen
     assert state.may_sign(session.key, int(time.time()))
-    assert delegation_is_valid(enrolment.domain_of(registered), made.address, state.delegations[0])
+    assert delegation_is_valid(registered.domain, made.address, state.delegations[0])
 
 
 def test_create_account__a_name_taken__changes_nothing(registered: Settings) -> None:
@@ -102,7 +102,7 @@ def test_authorize__a_second_key__stands_beside_the_first(registered: Settings) 
 
 
 def test_add_delegation__not_signed_by_the_account__is_refused(registered: Settings) -> None:
-    domain = enrolment.domain_of(registered)
+    domain = registered.domain
     forged = sign_delegation(domain, "0x" + "7" * 64, "c" * 64, 2**40)
     with open_registry(registered) as connection:
         add_account(connection, OTHER)
@@ -123,7 +123,7 @@ def test_add_delegation__changed_after_it_was_signed__is_refused(
     registered: Settings, change: dict[str, object]
 ) -> None:
     made = enrolment.create_account(registered, "payer")
-    domain = enrolment.domain_of(registered)
+    domain = registered.domain
     signed = sign_delegation(domain, made.private_key, "c" * 64, 2**40)
 
     with (

@@ -12,7 +12,7 @@ from distributary.answers import Answer, Refusal, Status, read_answer
 from distributary.datanets.retrieval import Passage, Retrieved, Retriever
 from distributary.errors import DistributaryError
 from distributary.events import ANSWER_TYPE
-from distributary.inference.admission import Admission, RefusedError, check_expiry, read_units
+from distributary.inference.admission import Admission, check_expiry
 from distributary.inference.records import Admitted
 from distributary.rules import Catalogue, load_catalogue, read_rule
 from distributary.schemas import load_schema
@@ -130,16 +130,6 @@ def test_check_expiry__first_and_last_second__pass(after_s: int) -> None:
 )
 def test_admit__maximum_is_not_canonical_digits__is_refused(maximum: Any) -> None:
     assert refusal(max_charge_units=maximum).code == Refusal.BAD_REQUEST
-
-
-@pytest.mark.parametrize("maximum", ["0", "1", str(2**256 - 1)])
-def test_read_units__canonical_digits__are_read(maximum: str) -> None:
-    assert read_units(maximum) == int(maximum)
-
-
-def test_read_units__over_uint256__is_refused() -> None:
-    with pytest.raises(RefusedError):
-        read_units(str(2**256))
 
 
 def worst_units() -> int:

@@ -7,7 +7,7 @@ import pytest
 
 from distributary.answers import Answer, Status
 from distributary.identity import Domain
-from distributary.recording.judging import parse_units, read_record
+from distributary.recording.judging import read_record
 from distributary.recording.records import Judged, Quarantined, Uncharged
 from distributary.rules import Catalogue, load_catalogue
 from tests.signed_answers import ADMITTED_AT_MS, Customer, charge_units, judge, record
@@ -158,11 +158,3 @@ def test_read_record__not_an_answer__is_set_aside(value: bytes) -> None:
 def test_read_record__half_a_surrogate_pair__is_set_aside() -> None:
     value = Customer().answer(0, node="HALF").payload().replace(b"HALF", rb"\ud800")
     assert isinstance(read_record(record(0, value)), Quarantined)
-
-
-@pytest.mark.parametrize(
-    ("text", "units"),
-    [("0", 0), ("15", 15), (str(2**256 - 1), 2**256 - 1), (str(2**256), None), ("٣", None)],
-)
-def test_parse_units__edges__are_canonical_uint256(text: str, units: int | None) -> None:
-    assert parse_units(text) == units
