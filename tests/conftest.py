@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-pytest_plugins = ["tests.servers", "tests.anvil_node"]
+pytest_plugins = ["tests.servers", "tests.anvil_node", "tests.chain_contract"]
 
 UNIT = Path(__file__).parent / "unit"
 

@@ -92,7 +92,9 @@ def status(as_json: JsonOption = False) -> None:
 
 
 def logs(
-    name: Annotated[str, typer.Argument(help="kafka, postgres, valkey, triton, anvil or supervisor.")],
+    name: Annotated[
+        str, typer.Argument(help="kafka, postgres, valkey, triton, anvil or supervisor.")
+    ],
     follow: Annotated[bool, typer.Option("-f", "--follow", help="Go on as lines come.")] = False,
     lines: Annotated[int, typer.Option("-n", "--lines", min=0, help="How many.")] = LINES_SHOWN,
 ) -> None:

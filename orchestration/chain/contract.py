@@ -11,7 +11,8 @@ from orchestration.chain.client import Client
 from orchestration.chain.errors import ChainStopError, wrong_contract
 
 NAME: Final = "Distributary"
-TOKEN_NAME: Final = "DemoToken"  # any ERC-20: of its ABI only the standard part and `mint` are used
+# Any ERC-20: of its ABI only the standard part and `mint` are used.
+ERC20: Final = "DemoToken"
 
 
 @dataclass(frozen=True)
@@ -116,4 +117,4 @@ def open_contract(settings: Settings, client: Client) -> Contract:
 
 def open_token(client: Client, address: str) -> Contract:
     """An ERC-20."""
-    return Contract(client, address, load_artifact(TOKEN_NAME))
+    return Contract(client, address, load_artifact(ERC20))
