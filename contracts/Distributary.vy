@@ -165,6 +165,9 @@ SINK: constant(address) = 0x000000000000000000000000000000000000dEaD
 EARNED: constant(uint8) = 0
 CHARGED: constant(uint8) = 1
 
+FLOAT_BITS: constant(uint256) = 192
+FLOAT_MAX: constant(uint256) = 2**192 - 1
+
 PAUSE_DEPOSIT: public(constant(uint256)) = 1
 PAUSE_POST: public(constant(uint256)) = 2
 PAUSE_DISPUTE: public(constant(uint256)) = 4
@@ -189,14 +192,14 @@ timelockS: public(immutable(uint256))
 # Money of accounts and payees. Bonds are apart.
 deposited: public(HashMap[address, uint256])
 withdrawn: public(HashMap[address, uint256])
-claimed: public(HashMap[address, uint256])
-recipient: HashMap[address, address]
+# Twice what was claimed, plus 1 where the payee has a recipient of his own: a claim reads the
+# recipient only then.
+claimed_word: HashMap[address, uint256]
+own_recipient: HashMap[address, address]
 frozenAt: public(HashMap[address, uint256])
 first_deposit_block: HashMap[address, uint256]
 # Deposits less withdrawals, over all accounts.
 creditTotal: public(uint256)
-# What the active root lets payees claim and they have not yet claimed.
-unclaimed_total: uint256
 
 # Epochs: the next one to commit, the next one to post.
 commits: HashMap[uint64, EpochCommit]
@@ -204,9 +207,13 @@ next_commit: uint64
 next_epoch: uint64
 started: bool
 
-# The active root. A root that was ever active stays good for claims.
+# The active root. A root that was ever active stays good for claims: its word holds when it
+# became active (upper 64 bits) and its float (lower 192). What is earned and not yet claimed
+# is the active root's float plus the reserve, and other roots have no float. So most claims
+# find root, cap and pause in one slot; a pause of claims empties the float into the reserve.
 activeRoot: public(bytes32)
-rootActivatedAt: public(HashMap[bytes32, uint256])
+root_words: HashMap[bytes32, uint256]
+reserve: uint256
 active_earned: uint256
 active_charged: uint256
 active_pinned: uint64
@@ -492,6 +499,7 @@ def postRoot(
     assert parentRoot == self.activeRoot, "parent is not active"
     assert earnedTotal >= self.active_earned, "earned total shrinks"
     assert chargedTotal >= self.active_charged, "charged total shrinks"
+    assert earnedTotal <= FLOAT_MAX, "earned total too large"
     self._check_caps(earnedTotal, chargedTotal)
     assert convert(pinnedBlock, uint256) < block.number, "pin is no past block"
     assert pinnedBlock >= self.minPinnedBlock and pinnedBlock >= cut_block, "pin too early"
@@ -535,9 +543,10 @@ def activateRoot():
     self._check_caps(earned, charged)
     root: bytes32 = self.pending_root
     end: uint64 = self.pending_end
-    self.unclaimed_total += earned - self.active_earned
+    unclaimed: uint256 = self._empty_float() + earned - self.active_earned
     self.activeRoot = root
-    self.rootActivatedAt[root] = block.timestamp
+    self.root_words[root] = block.timestamp << FLOAT_BITS
+    self._fill_float(unclaimed)
     self.last_active_at = block.timestamp
     self.active_earned = earned
     self.active_charged = charged
@@ -672,6 +681,7 @@ def expireDispute():
 # ---------------------------------------------------------------- claims
 
 @external
+@nonreentrant
 def claim(
     root: bytes32, payee: address, cumulative: uint256, proof: DynArray[bytes32, PROOF_MAX]
 ) -> uint256:
@@ -688,23 +698,30 @@ def claim(
     @param proof Of the leaf (0, payee, cumulative)
     @return Units paid
     """
-    assert not self._paused(PAUSE_CLAIM), "claims are paused"
-    assert self.rootActivatedAt[root] != 0, "root was never active"
+    root_word: uint256 = self.root_words[root]
+    assert root_word != 0, "root was never active"
+    claimed_word: uint256 = self.claimed_word[payee]
+    assert cumulative > claimed_word >> 1, "nothing to claim"
     assert self._proves(EARNED, payee, cumulative, root, proof), "bad proof"
-    before: uint256 = self.claimed[payee]
-    assert cumulative > before, "nothing to claim"
-    amount: uint256 = cumulative - before
-    left: uint256 = self.unclaimed_total
-    assert amount <= left, "above earned total"
-    self.unclaimed_total = left - amount
-    self.claimed[payee] = cumulative
-    receiver: address = self._recipientOf(payee)
+    amount: uint256 = cumulative - (claimed_word >> 1)
+    if amount <= root_word & FLOAT_MAX:
+        self.root_words[root] = root_word - amount
+    else:
+        assert not self._paused(PAUSE_CLAIM), "claims are paused"
+        unclaimed: uint256 = self._empty_float()
+        assert amount <= unclaimed, "above earned total"
+        self._fill_float(unclaimed - amount)
+    self.claimed_word[payee] = (cumulative << 1) | (claimed_word & 1)
+    receiver: address = payee
+    if claimed_word & 1 != 0:
+        receiver = self.own_recipient[payee]
     log Claimed(payee=payee, recipient=receiver, amount=amount, cumulative=cumulative)
     assert self._pay(receiver, amount), "transfer failed"
     return amount
 
 
 @external
+@nonreentrant
 def claimMany(root: bytes32, claims: DynArray[Claim, CLAIMS_MAX]) -> uint256:
     """
     @notice Claims for many payees at once; what fails is skipped and named.
@@ -715,32 +732,32 @@ def claimMany(root: bytes32, claims: DynArray[Claim, CLAIMS_MAX]) -> uint256:
     @return Units paid in all
     """
     assert not self._paused(PAUSE_CLAIM), "claims are paused"
-    assert self.rootActivatedAt[root] != 0, "root was never active"
+    assert self.root_words[root] != 0, "root was never active"
+    unclaimed: uint256 = self._empty_float()
     paid: uint256 = 0
     for one: Claim in claims:
-        before: uint256 = self.claimed[one.payee]
-        if one.cumulative <= before:
+        claimed_word: uint256 = self.claimed_word[one.payee]
+        if one.cumulative <= claimed_word >> 1:
             log ClaimSkipped(payee=one.payee, reason="nothing to claim")
             continue
         if not self._proves(EARNED, one.payee, one.cumulative, root, one.proof):
             log ClaimSkipped(payee=one.payee, reason="bad proof")
             continue
-        amount: uint256 = one.cumulative - before
-        if amount > self.unclaimed_total:
+        amount: uint256 = one.cumulative - (claimed_word >> 1)
+        if amount > unclaimed - paid:
             log ClaimSkipped(payee=one.payee, reason="above earned total")
             continue
-        self.unclaimed_total -= amount
-        self.claimed[one.payee] = one.cumulative
+        self.claimed_word[one.payee] = (one.cumulative << 1) | (claimed_word & 1)
         receiver: address = self._recipientOf(one.payee)
         if not self._pay(receiver, amount):
-            self.unclaimed_total += amount
-            self.claimed[one.payee] = before
+            self.claimed_word[one.payee] = claimed_word
             log ClaimSkipped(payee=one.payee, reason="transfer failed")
             continue
         paid += amount
         log Claimed(
             payee=one.payee, recipient=receiver, amount=amount, cumulative=one.cumulative
         )
+    self._fill_float(unclaimed - paid)
     return paid
 
 
@@ -751,7 +768,11 @@ def setRecipient(recipient: address):
     @custom:effects Stores it; emits `RecipientSet`.
     @param recipient The new recipient; zero means the caller himself
     """
-    self.recipient[msg.sender] = recipient
+    word: uint256 = self.claimed_word[msg.sender] >> 1 << 1
+    if recipient != empty(address):
+        word |= 1
+    self.claimed_word[msg.sender] = word
+    self.own_recipient[msg.sender] = recipient
     log RecipientSet(payee=msg.sender, recipient=recipient)
 
 
@@ -791,6 +812,8 @@ def pause(flags: uint256):
     if flags & PAUSE_DISPUTE != 0:
         self._settle_clock()
         self.disputes_paused_at = block.timestamp
+    if flags & PAUSE_CLAIM != 0:
+        self.reserve = self._empty_float()
     self._set_pauses(flags, block.timestamp + failSafeS)
     log Paused(flags=flags, until=block.timestamp + failSafeS)
 
@@ -975,7 +998,29 @@ def claimedTotal() -> uint256:
     @notice Sum of what was claimed.
     @return Units
     """
-    return self.active_earned - self.unclaimed_total
+    return self.active_earned - self.reserve - (self.root_words[self.activeRoot] & FLOAT_MAX)
+
+
+@external
+@view
+def claimed(payee: address) -> uint256:
+    """
+    @notice What a payee has claimed.
+    @param payee The payee
+    @return Units
+    """
+    return self.claimed_word[payee] >> 1
+
+
+@external
+@view
+def rootActivatedAt(root: bytes32) -> uint256:
+    """
+    @notice When a root became active.
+    @param root The root
+    @return Unix second; 0 when it never did
+    """
+    return self.root_words[root] >> FLOAT_BITS
 
 
 @external
@@ -1147,10 +1192,34 @@ def _freeze(account: address):
 @internal
 @view
 def _recipientOf(payee: address) -> address:
-    receiver: address = self.recipient[payee]
-    if receiver == empty(address):
-        return payee
-    return receiver
+    if self.claimed_word[payee] & 1 != 0:
+        return self.own_recipient[payee]
+    return payee
+
+
+@internal
+def _empty_float() -> uint256:
+    """
+    @dev Takes all that is earned and unclaimed out of float and reserve.
+    """
+    root: bytes32 = self.activeRoot
+    word: uint256 = self.root_words[root]
+    unclaimed: uint256 = (word & FLOAT_MAX) + self.reserve
+    self.root_words[root] = word - (word & FLOAT_MAX)
+    if self.reserve != 0:
+        self.reserve = 0
+    return unclaimed
+
+
+@internal
+def _fill_float(unclaimed: uint256):
+    """
+    @dev Gives it to the active root, or to the reserve while claims are paused.
+    """
+    if self._paused(PAUSE_CLAIM):
+        self.reserve += unclaimed
+    else:
+        self.root_words[self.activeRoot] += unclaimed
 
 
 @internal
@@ -1226,7 +1295,7 @@ def _proves(
     node: bytes32 = keccak256(keccak256(abi_encode(kind, holder, cumulative)))
     for sibling: bytes32 in proof:
         if convert(node, uint256) < convert(sibling, uint256):
-            node = keccak256(concat(node, sibling))
+            node = keccak256(abi_encode(node, sibling))
         else:
-            node = keccak256(concat(sibling, node))
+            node = keccak256(abi_encode(sibling, node))
     return node == root
