@@ -1,0 +1,1 @@
+"""Settlement: three small state machines in Postgres that put an epoch's root on the chain."""
