@@ -71,6 +71,11 @@ class Catalogue:
         self._rules = sorted(rules, key=lambda rule: rule.valid_from_ms)
         self._by_hash = {rule.hash: rule for rule in rules}
 
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """All rules, in order of their first instant."""
+        return tuple(self._rules)
+
     def in_force(self, instant_ms: int) -> Rule | None:
         """The rule whose validity began last before or at `instant_ms` (Unix milliseconds)."""
         begun = [rule for rule in self._rules if rule.valid_from_ms <= instant_ms]

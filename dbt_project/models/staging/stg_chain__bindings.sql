@@ -1,0 +1,5 @@
+select
+    label as owner,
+    payee,
+    block
+from {{ source('chain', 'chain_bindings') }}

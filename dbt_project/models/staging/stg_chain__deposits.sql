@@ -1,0 +1,5 @@
+select
+    account,
+    block,
+    units
+from {{ source('chain', 'chain_deposits') }}

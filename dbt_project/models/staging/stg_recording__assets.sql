@@ -1,0 +1,5 @@
+select
+    role,
+    asset,
+    owner_id
+from {{ source('recording', 'assets') }}

@@ -1,0 +1,4 @@
+select
+    epoch,
+    state
+from {{ source('recording', 'epochs') }}

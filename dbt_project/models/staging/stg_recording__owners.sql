@@ -1,0 +1,4 @@
+select
+    owner_id,
+    label as owner
+from {{ source('recording', 'owners') }}

@@ -1,0 +1,4 @@
+select
+    owner_id,
+    payee
+from {{ source('recording', 'payee_bindings') }}

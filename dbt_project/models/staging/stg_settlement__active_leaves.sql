@@ -1,0 +1,6 @@
+select
+    posting_id,
+    kind,
+    address,
+    cumulative_units
+from {{ source('settlement', 'in_active_leaves') }}

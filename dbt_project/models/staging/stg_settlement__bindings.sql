@@ -1,0 +1,5 @@
+select
+    posting_id,
+    owner,
+    payee
+from {{ source('settlement', 'in_bindings') }}

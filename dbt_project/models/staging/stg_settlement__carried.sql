@@ -1,0 +1,16 @@
+select
+    posting_id,
+    epoch as own_epoch,
+    request_hash,
+    account,
+    charge_units,
+    split_hash,
+    model,
+    adapter,
+    agent,
+    node,
+    datanet,
+    commons,
+    documents,
+    weights
+from {{ source('settlement', 'in_carried') }}

@@ -1,0 +1,5 @@
+select
+    posting_id,
+    owner,
+    units
+from {{ source('settlement', 'in_unclaimed') }}
