@@ -85,7 +85,7 @@ class Settings:
         8, "Triton batches in flight, over all lanes, before only full ones are sent."
     )
     requests_in_flight_max: int = _setting(
-        512, "Requests in flight at the nodes: 8 batches of 64 reached the capacity of one node."
+        768, "Requests given to nodes and not published yet; a crash runs at most so many twice."
     )
     window_max: int = _setting(
         2_048, "Records of one partition ahead of its low-water mark before reading pauses."

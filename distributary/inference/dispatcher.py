@@ -1,6 +1,7 @@
 """Batches admitted requests, sends them to nodes and hands back one generation for each.
 
 A request leaves with exactly one generation: a text, or an error that says why there is none.
+It is in flight from the node's call until its answer is `published`: a crash repeats no more.
 Results are matched by id, never by position; what a node lost or mixed up is run again, alone.
 """
 
@@ -48,7 +49,7 @@ class Dispatcher:
         self._queues: dict[str, deque[tuple[float, Admitted]]] = {}
         self._open: set[Admitted] = set()
         self._batches = 0
-        self._requests = 0
+        self._flying: set[Admitted] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._lingering: asyncio.TimerHandle | None = None
         self._sweeping: asyncio.TimerHandle | None = None
@@ -64,8 +65,8 @@ class Dispatcher:
 
     @property
     def in_flight(self) -> int:
-        """Requests given to nodes."""
-        return self._requests
+        """Requests given to nodes whose answers are not published yet."""
+        return len(self._flying)
 
     def put(self, requests: Sequence[Admitted]) -> None:
         """Takes requests; each will be finished once."""
@@ -89,7 +90,7 @@ class Dispatcher:
 
     def _may_send(self, queue: deque[tuple[float, Admitted]]) -> bool:
         batch_max = self._batch_max(queue)
-        if self._requests + min(len(queue), batch_max) > self._limits.requests_in_flight_max:
+        if len(self._flying) + min(len(queue), batch_max) > self._limits.requests_in_flight_max:
             return False
         if self._batches < self._limits.batches_in_flight_max or len(queue) >= batch_max:
             return True
@@ -109,17 +110,21 @@ class Dispatcher:
         size = min(len(queue), self._batch_max(queue))
         batch = [queue.popleft()[1] for _ in range(size)]
         self._batches += 1
-        self._requests += size
+        self._flying.update(batch)
         task = self._loop.create_task(self._run(batch))
         self._tasks.add(task)
-        task.add_done_callback(lambda done: self._sent(done, size))
+        task.add_done_callback(self._sent)
 
-    def _sent(self, task: "asyncio.Task[None]", size: int) -> None:
+    def _sent(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
         self._batches -= 1
-        self._requests -= size
         if not task.cancelled():
             task.result()  # a defect of ours goes to the loop's exception handler
+        self._pump()
+
+    def published(self, requests: Sequence[Admitted]) -> None:
+        """Makes room: Kafka has these answers, and Valkey knows of them."""
+        self._flying.difference_update(requests)
         self._pump()
 
     async def _run(self, batch: list[Admitted], attempt: int = 1) -> None:

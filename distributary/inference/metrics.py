@@ -31,7 +31,7 @@ class Metrics:
             buckets=(0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60),
         )
         self.valkey_failures = self._gauge("valkey_failures", "Batches served without leases.")
-        self.in_flight = self._gauge("in_flight", "Requests given to nodes.")
+        self.in_flight = self._gauge("in_flight", "Requests given to nodes and not published yet.")
         self.waiting = self._gauge("waiting", "Admitted requests that wait for a node.")
         self.lag = self._gauge("lag", "Records beyond the low-water mark, by partition.", True)
         self.ahead = self._gauge("ahead", "Records read beyond the low-water mark.", True)

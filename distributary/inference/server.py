@@ -87,7 +87,11 @@ class Server:
 
     def complete(self, results: Sequence[tuple[Admitted, Generation]]) -> None:
         """Takes what the dispatcher finished."""
-        self._spawn(self._conclude([self._answered(*result) for result in results]))
+        self._spawn(self._publish(results))
+
+    async def _publish(self, results: Sequence[tuple[Admitted, Generation]]) -> None:
+        await self._conclude([self._answered(*result) for result in results])
+        self.dispatcher.published([admitted for admitted, _ in results])
 
     def _spawn(self, work: "asyncio.Future[None] | object") -> None:
         task: asyncio.Task[None] = asyncio.get_running_loop().create_task(work)  # type: ignore[arg-type]

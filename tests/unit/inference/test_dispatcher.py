@@ -51,11 +51,17 @@ def admitted(count: int, due_in_s: float = 30.0) -> list[Admitted]:
 
 @dataclass
 class Finished:
-    """What the dispatcher finished, by offset."""
+    """What the dispatcher finished, by offset; published at once."""
 
     generations: dict[int, list[Generation]] = field(default_factory=dict)
 
+    def dispatcher(self, *nodes: NodeDouble, limits: Limits = LIMITS) -> Dispatcher:
+        """A dispatcher that finishes into this."""
+        self._made = Dispatcher(Nodes(nodes), limits, self.take)
+        return self._made
+
     def take(self, results: list[tuple[Admitted, Generation]]) -> None:
+        asyncio.get_running_loop().call_soon(self._made.published, [r for r, _ in results])
         for request, generation in results:
             offset = request.verified.record.coordinates.offset
             self.generations.setdefault(offset, []).append(generation)
@@ -73,7 +79,7 @@ def serve(
 
     async def flow() -> Finished:
         finished = Finished()
-        dispatcher = Dispatcher(Nodes(nodes), limits, finished.take)
+        dispatcher = finished.dispatcher(*nodes, limits=limits)
         dispatcher.put(admitted(count, due_in_s))
         async with asyncio.timeout(20):
             while len(finished.generations) < count:
@@ -192,34 +198,52 @@ def test_put__fewer_may_be_in_flight_than_a_batch_holds__is_served_all_the_same(
 
 def test_put__a_result_after_the_deadline__does_not_finish_twice() -> None:
     async def flow() -> Finished:
-        finished, late = Finished(), asyncio.Event()
+        finished, late, returned = Finished(), asyncio.Event(), asyncio.Event()
 
         class Late(NodeDouble):
             async def generate(
                 self, triton_model: str, prompts: Any, timeout_s: float
             ) -> tuple[str, list[Completion]]:
                 await late.wait()
+                returned.set()
                 return "1", answer_all(list(prompts))
 
-        dispatcher = Dispatcher(Nodes([Late("a")]), LIMITS, finished.take)
-        dispatcher.put(admitted(5, SOON_S))
+        finished.dispatcher(Late("a")).put(admitted(5, SOON_S))
         async with asyncio.timeout(20):
             while len(finished.generations) < 5:
                 await asyncio.sleep(0.001)
             late.set()
-            while dispatcher.in_flight:
-                await asyncio.sleep(0.001)
+            await returned.wait()
+            await asyncio.sleep(SOON_S)  # long enough for a second finish, which must not come
         return finished
 
     generations = asyncio.run(flow()).generations
     assert all(len(each) == 1 for each in generations.values())
 
 
+def test_put__answers_not_published_yet__nothing_more_is_sent() -> None:
+    async def flow() -> None:
+        limits = Limits(batches_in_flight_max=8, requests_in_flight_max=64, retry_s_max=0.05)
+        held: list[tuple[Admitted, Generation]] = []
+        dispatcher = Dispatcher(Nodes([node := NodeDouble("a")]), limits, held.extend)
+        dispatcher.put(admitted(100))
+        async with asyncio.timeout(20):
+            while len(held) < 64:
+                await asyncio.sleep(0.001)
+            assert len(node.calls) == 1
+            assert (dispatcher.in_flight, dispatcher.waiting) == (64, 36)
+            dispatcher.published([request for request, _ in held])
+            while len(held) < 100:
+                await asyncio.sleep(0.001)
+
+    asyncio.run(flow())
+
+
 def test_room__more_waits_than_may_be_in_flight__closes_and_opens_again() -> None:
     async def flow() -> None:
         limits = Limits(batches_in_flight_max=1, requests_in_flight_max=64, retry_s_max=0.05)
         finished = Finished()
-        dispatcher = Dispatcher(Nodes([NodeDouble("a")]), limits, finished.take)
+        dispatcher = finished.dispatcher(NodeDouble("a"), limits=limits)
         dispatcher.put(admitted(200))
         assert not dispatcher.room.is_set()
         assert dispatcher.waiting + dispatcher.in_flight == 200
