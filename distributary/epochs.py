@@ -2,14 +2,14 @@
 
 Each step is atomic and safe to repeat, so closing again completes what a crash broke off:
 
-1. under the exclusive fence: sweep orphans, fix the offset ranges, refuse further rows, and open
-   the next epoch, in one transaction (`closing`);
+1. under the exclusive fence: sweep orphans, fix the offset ranges and the cut block, refuse
+   further rows, and open the next epoch, in one transaction (`closing`);
 2. one canonical Parquet file per partition, replaced atomically, made of recorded files alone;
 3. the answers manifest, RFC 8785, likewise;
 4. files and manifest hash recorded in one transaction (`closed`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 from pathlib import Path
@@ -58,12 +58,15 @@ class Closer:
         domain: chain and contract that the answers' requests were signed for.
         method: method version of the next epoch's weights.
         purchases_before_s: purchases whose requests expired before this Unix second are pruned.
+        read_cut: the number of a finalized block, read while nothing can enter the epoch; None
+            where there is no chain, and then the epoch is never settled.
     """
 
     lake: Path
     domain: Domain
     method: str = METHOD
     purchases_before_s: int = 0
+    read_cut: Callable[[], int | None] = lambda: None
 
     def close(self, connection: Connection[TupleRow], epoch: int | None = None) -> int:
         """Closes an epoch, or completes what was begun; does nothing to one that is closed.
@@ -96,7 +99,7 @@ class Closer:
             hold_fence(connection)
             committed = {file.file for file in read_files(connection, epoch)}
             sweep_orphans(self.lake, epoch, committed)
-            begin_closing(connection, epoch)
+            begin_closing(connection, epoch, self.read_cut())
             open_epoch(connection, self.method)
 
     def seal(self, connection: Connection[TupleRow], epoch: int) -> None:
@@ -137,15 +140,16 @@ class Closer:
         files: Sequence[LakeFile],
         counts: Sequence[OutcomeCount],
     ) -> bytes:
-        """Step 3: the answers manifest; `cut_block` is null until there is a chain."""
+        """Step 3: the answers manifest; `cut_block` is null where there was no chain."""
+        found = find_epoch(connection, epoch)
         return canonical_json(
             {
                 "version": MANIFEST_VERSION,
                 "epoch": epoch,
-                "method": find_epoch(connection, epoch).method,
+                "method": found.method,
                 "chain_id": self.domain.chain_id,
                 "contract": self.domain.contract,
-                "cut_block": None,
+                "cut_block": found.cut_block,
                 "ranges": [_range(each) for each in ranges],
                 "files": [_file(each) for each in files],
                 "counts": counts_by_outcome(counts),

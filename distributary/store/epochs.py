@@ -17,7 +17,7 @@ CLOSING_LOCK: Final = 7_310_003
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
-    """An epoch; `manifest_hash` is there once it is closed."""
+    """An epoch; `manifest_hash` is there once it is closed, `cut_block` where there is a chain."""
 
     epoch: int
     state: str
@@ -25,6 +25,7 @@ class Epoch:
     opened_at: datetime
     closed_at: datetime | None
     manifest_hash: str | None
+    cut_block: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,8 @@ class OutcomeCount:
 
 
 _EPOCH = """
-    select epoch, state, method, opened_at, closed_at, encode(manifest_hash, 'hex') manifest_hash
+    select epoch, state, method, opened_at, closed_at, encode(manifest_hash, 'hex') manifest_hash,
+        cut_block
     from epochs
 """
 
@@ -96,9 +98,11 @@ def open_epoch(connection: Connection[TupleRow], method: str) -> int:
     return int(_one(connection, "select open_epoch(%s)", (method,)))
 
 
-def begin_closing(connection: Connection[TupleRow], epoch: int) -> None:
-    """Fixes the offset ranges of the open epoch and refuses any row from now on."""
-    connection.execute("select begin_closing_epoch(%s)", (epoch,))
+def begin_closing(
+    connection: Connection[TupleRow], epoch: int, cut_block: int | None = None
+) -> None:
+    """Fixes offset ranges and cut block of the open epoch, and refuses any row from now on."""
+    connection.execute("select begin_closing_epoch(%s, %s)", (epoch, cut_block))
 
 
 def finish_closing(

@@ -1,19 +1,19 @@
 """The contract as settlement sees it: its state at one block, and the calls that move it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Final
 
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
 from orchestration.chain.contract import Contract, code_hash
+from orchestration.chain.deploy import VERSION
 from orchestration.chain.errors import wrong_chain, wrong_contract
 from orchestration.chain.rows import read_deployment
 from orchestration.settlement.postings import Posted
 from orchestration.settlement.stops import StopError
 from orchestration.settlement.transactor import Call
 
-VERSION: Final = "1.0.0"
 NOBODY: Final = "0x" + "0" * 40
 ZERO: Final = bytes(32)
 
@@ -77,7 +77,9 @@ class SettlementContract:
     def state(self, block: int) -> ChainState:
         """What the contract says at a block."""
         found = self.contract.read("pending", at=block)
-        pending = Pending(*found[:9], is_disputed=found[9] != NOBODY) if found[0] != ZERO else None
+        values = (*found[:9], found[9] != NOBODY)
+        names = [field.name for field in fields(Pending)]
+        pending = Pending(**dict(zip(names, values, strict=True))) if found[0] != ZERO else None
         return ChainState(
             block,
             self.contract.read("nextCommit", at=block),
@@ -101,6 +103,19 @@ class SettlementContract:
     def grace_blocks(self) -> int:
         """Blocks from a freeze to the cut of the last epoch that may charge."""
         return int(self.contract.read("graceBlocks"))
+
+    def bond_missing_units(self) -> int:
+        """What the settler's bond balance lacks for the next posting."""
+        wanted, held = self.contract.read("bondNow"), self.contract.read("bonds", self.settler)
+        return max(int(wanted) - int(held), 0)
+
+    def credit_units(self, block: int) -> int:
+        """Deposits less withdrawals at a block."""
+        return int(self.contract.read("creditTotal", at=block))
+
+    def pinned_block_min(self) -> int:
+        """The least block that a posting may pin now."""
+        return int(self.contract.read("minPinnedBlock"))
 
     def commit(self, epoch: int, answers_hash: bytes, cut_block: int) -> Call:
         """The call that commits an epoch."""

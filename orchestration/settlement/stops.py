@@ -10,6 +10,7 @@ from distributary.errors import DistributaryError, ExitCode
 STOPS: Final = {
     "active_differs": "The active root on the chain is not the one that was posted.",
     "balance_too_low": "The settler's balance does not pay for the transaction.",
+    "bond_too_low": "The settler's bond does not cover the next posting.",
     "call_refused": "The contract refuses the call, so it is not signed.",
     "chain_ahead": "The chain holds what the database does not know.",
     "epoch_held": "The gate holds the epoch for a person.",
