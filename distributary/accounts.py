@@ -35,7 +35,7 @@ class AccountState:
         account: the address.
         version: rises with every record of the account; an older one is ignored.
         credit_units: what the account may still spend, base units.
-        credit_source: `grant` until deposits exist.
+        credit_source: `deposit` once the account has one on the chain, before that `grant`.
         frozen: whether new requests are refused.
         delegations: the session keys.
         answers: next offset by partition of the answers already counted into `credit_units`.

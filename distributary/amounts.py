@@ -5,7 +5,7 @@ from typing import Final
 
 from distributary.errors import InputError
 
-_AMOUNT: Final = re.compile(r"(\d{1,78})(?:\.(\d{1,78}))?\s*(tokens?)?")
+_AMOUNT: Final = re.compile(r"(\d{1,78})(?:\.(\d{1,78}))?\s*(tokens?)?", re.ASCII)
 UNITS_MAX: Final = 2**256 - 1  # what a uint256 of the chain holds
 DIGITS_MAX: Final = len(str(UNITS_MAX))
 
@@ -26,7 +26,7 @@ def parse_amount(text: str, decimals: int) -> int:
     Raises:
         InputError: `bad_amount`: neither, not positive, finer than a unit, or above 2^256 - 1.
     """
-    found = _AMOUNT.fullmatch(text.strip().replace("_", "").replace(",", ""))
+    found = _AMOUNT.fullmatch(text.strip().replace("_", ""))
     if found is None or (found[2] and not found[3]):
         raise _bad(text, "Write base units such as 1000, or tokens such as '2.5 tokens'.")
     if not found[3]:

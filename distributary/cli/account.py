@@ -34,8 +34,8 @@ def create(
 ) -> None:
     """Make an account with a session key, ready to send.
 
-    Its keys are files that only you can read, in HOME/keys. Credit is the operator's grant until
-    there is a contract to deposit to.
+    Its keys are files that only you can read, in HOME/keys. Credit given here is the
+    operator's grant; it counts until the account's first deposit, and is not settled.
 
     Example: distributary account create alice --credit 1000000000000000000
     """
@@ -92,7 +92,7 @@ def grant(
     note: Annotated[str, typer.Option(help="Why, for the record.")] = "",
     as_json: JsonOption = False,
 ) -> None:
-    """Give an account credit, as the operator.
+    """Give an account without a deposit credit, as the operator; it is not settled.
 
     Example: distributary account grant alice 1000000000000000000 --note "trial"
     """
@@ -137,15 +137,17 @@ def show(
         print_json(shown)
         return
     print_table(
-        "Accounts (credit is granted by the operator)",
-        ("name", "account", "credit", "charged", "session keys", "erased"),
+        "Accounts",
+        ("name", "account", "credit", "by", "charged", "session keys", "frozen", "erased"),
         [
             (
                 row["name"],
                 row["account"],
                 row["credit_units"],
+                row["credit_source"],
                 row["charged_units"],
                 " ".join(d["key"][:KEY_DIGITS_SHOWN] for d in row["delegations"]),
+                row["frozen_block"],
                 row["erased_at"],
             )
             for row in shown
@@ -158,8 +160,11 @@ def _described(row: "AccountRow", name: str | None) -> dict[str, Any]:
         "name": name,
         "account": row.account,
         "credit_units": str(row.credit_units),
-        "credit_source": "grant",
+        "credit_source": row.credit_source,
         "granted_units": str(row.granted_units),
+        "deposited_units": str(row.deposited_units),
+        "withdrawn_units": str(row.withdrawn_units),
+        "frozen_block": row.frozen_block,
         "charged_units": str(row.charged_units),
         "delegations": [{"key": d.key, "expires_at": d.expires_at} for d in row.delegations],
         "created_at": row.created_at,

@@ -99,13 +99,19 @@ def close(
     from distributary.attribution.method import METHOD
     from distributary.epochs import Closer, manifest_path
     from distributary.store.epochs import find_epoch
+    from orchestration.chain.rows import require_cut_block
 
     settings, connection = _connect()
+
+    def read_cut() -> int | None:
+        return require_cut_block(connection) if settings.has_contract else None
+
     closer = Closer(
         settings.lake_path,
         settings.domain,
         method or METHOD,
         int(time.time()) - settings.retention_s,
+        read_cut,
     )
     with connection:
         closed = find_epoch(connection, closer.close(connection, epoch))

@@ -10,7 +10,10 @@ from distributary.cli.output import print_error
 from distributary.errors import DistributaryError, ExitCode
 
 # Each module has `register(app)`; all are light, and import what they need inside their commands.
-GROUPS = ("stack", "account", "send", "tail", "datanet", "owner", "run", "epoch", "trace", "demo")
+GROUPS = (
+    *("stack", "account", "deposit", "balance", "withdraw", "payee", "send", "tail", "datanet"),
+    *("owner", "run", "epoch", "chain", "trace", "demo"),
+)
 
 app = typer.Typer(
     name="distributary",

@@ -38,7 +38,8 @@ def up(
 ) -> None:
     """Start the local servers, or those that are missing; fetch them the first time.
 
-    Topics are created and the schema is brought up to date, here and on servers of your own.
+    Topics are created and the schema is brought up to date, here and on servers of your own; the
+    contract is deployed on the local chain, once.
     A server whose endpoint is given by environment variable is not started, only checked.
 
     Example: distributary up --only kafka,postgres,valkey
@@ -49,7 +50,7 @@ def up(
 
 def up_quietly(only: str = "", models: Path | None = None) -> None:
     """What `up` does, without its table."""
-    from distributary.settings import load_settings
+    from distributary.settings import PREFIX, load_settings
     from distributary.stack.control import split_given, start
     from distributary.stack.plan import NAMES, parse_names
     from distributary.stack.prepare import prepare
@@ -65,6 +66,17 @@ def up_quietly(only: str = "", models: Path | None = None) -> None:
         _fail_on(_endpoint_findings(given))
     with messages.status("preparing topics and schema"):
         prepare(load_settings(), names)
+    if "anvil" in ours and not os.environ.get(f"{PREFIX}CONTRACT"):
+        _deploy()
+
+
+def _deploy() -> None:
+    """Sees that the local chain has the contract, before anything is signed for it."""
+    from distributary.settings import load_settings
+    from orchestration.chain.deploy import deploy_local
+
+    with messages.status("deploying the contract on the local chain"):
+        deploy_local(load_settings())
 
 
 def down(as_json: JsonOption = False) -> None:

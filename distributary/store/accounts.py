@@ -52,10 +52,20 @@ class AccountRow:
     delegations: tuple[Delegation, ...]
     version: int
     digest: str | None
+    deposited_units: int = 0
+    withdrawn_units: int = 0
+    frozen_block: int | None = None
+
+    @property
+    def credit_source(self) -> str:
+        """`deposit` from the account's first deposit on; before that the operator's grants."""
+        return "deposit" if self.deposited_units else "grant"
 
     @property
     def credit_units(self) -> int:
         """What the account may still spend; negative where charges ran ahead of the credit."""
+        if self.credit_source == "deposit":
+            return self.deposited_units - self.withdrawn_units - self.charged_units
         return self.granted_units - self.charged_units
 
 
@@ -68,7 +78,10 @@ select
     coalesce(c.charged_units, 0) as charged_units,
     coalesce(d.delegations, '[]') as delegations,
     coalesce(p.version, 0) as version,
-    p.digest
+    p.digest,
+    coalesce(i.units, 0) as deposited_units,
+    coalesce(o.units, 0) as withdrawn_units,
+    f.block as frozen_block
 from accounts a
 left join erasures e using (account)
 left join account_publications p using (account)
@@ -83,19 +96,24 @@ left join lateral (
     ) as delegations
     from delegations where account = a.account
 ) d on true
+left join lateral (
+    select sum(units) as units from chain_deposits where account = a.account
+) i on true
+left join lateral (
+    select sum(units) as units from chain_withdrawals where account = a.account
+) o on true
+left join lateral (
+    select min(block) as block from chain_freezes where account = a.account
+) f on true
 where %(accounts)s::text[] is null or a.account = any(%(accounts)s)
 order by a.account
 """
 
 
-def _row(
-    delegations: list[dict[str, Any]], granted_units: Any, charged_units: Any, **rest: Any
-) -> AccountRow:
+def _row(delegations: list[dict[str, Any]], **rest: Any) -> AccountRow:
+    amounts = {name: int(value) for name, value in rest.items() if name.endswith("_units")}
     return AccountRow(
-        delegations=tuple(Delegation(**d) for d in delegations),
-        granted_units=int(granted_units),
-        charged_units=int(charged_units),
-        **rest,
+        delegations=tuple(Delegation(**d) for d in delegations), **{**rest, **amounts}
     )
 
 
@@ -171,13 +189,24 @@ def check_grant(units: int) -> None:
 
 
 def add_grant(connection: Registry, account: str, units: int, note: str = "") -> None:
-    """Gives an account credit, base units: the operator's gift until deposits exist.
+    """Gives an account credit, base units: the operator's gift to one that has no deposit.
 
     Raises:
-        InputError: the units are not positive or senseless, the account is unknown or erased.
+        InputError: the units are not positive or senseless, the account is unknown or erased, or
+            `has_deposit`: it pays by its deposits, and a grant would change nothing.
     """
     check_grant(units)
     _require_account(connection, account)
+    row = connection.execute(
+        "select exists (select from chain_deposits where account = %s)", [account]
+    ).fetchone()
+    if row is not None and row[0]:
+        raise InputError(
+            "The account has a deposit, so grants do not count: run `distributary deposit AMOUNT "
+            "--for ACCOUNT`.",
+            value=account,
+            code="has_deposit",
+        )
     connection.execute(
         "insert into grants (account, units, note) values (%s, %s, %s)", [account, units, note]
     )
@@ -225,8 +254,8 @@ def compose(row: AccountRow, answers: tuple[int, ...], now_s: int, kept_s: int) 
         account=row.account,
         version=row.version + 1,
         credit_units=row.credit_units,
-        credit_source="grant",
-        frozen=row.erased_at is not None,
+        credit_source=row.credit_source,
+        frozen=row.erased_at is not None or row.frozen_block is not None,
         delegations=() if row.erased_at is not None else live,
         answers=answers,
     )

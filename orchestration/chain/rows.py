@@ -8,6 +8,7 @@ from psycopg import Connection
 from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
+from distributary.errors import UnavailableError
 from orchestration.chain.client import Block
 from orchestration.chain.errors import ChainStopError, wrong_chain, wrong_contract
 from orchestration.chain.events import ChainEvent
@@ -93,6 +94,21 @@ def cut_block(connection: Database) -> int | None:
     """The last finalized block that is indexed, or None without a chain."""
     progress = read_progress(connection)
     return None if progress is None else progress.finalized_block
+
+
+def require_cut_block(connection: Database) -> int:
+    """As `cut_block`, for an epoch that is to be settled.
+
+    Raises:
+        UnavailableError: `not_indexed`: no finalized block is known yet.
+    """
+    found = cut_block(connection)
+    if found is None:
+        raise UnavailableError(
+            "The chain is not indexed yet, so the epoch has no cut: run `distributary index`.",
+            code="not_indexed",
+        )
+    return found
 
 
 def last_block(connection: Database, number_max: int) -> Block | None:

@@ -1,12 +1,11 @@
 """The indexer on a real node and a real Postgres: everything, once, through re-orgs."""
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 import pytest
 
 from distributary.settings import Settings
-from distributary.store import connect, migrate
+from distributary.store import connect
 from orchestration.chain.client import Client
 from orchestration.chain.errors import ChainStopError
 from orchestration.chain.indexer import Did, Indexer, Step
@@ -16,14 +15,6 @@ from tests.anvil_node import AnvilNode, StartNode
 from tests.chain_contract import CUSTOMER, OTHER, LocalContract, deploy
 
 STEPS_MAX = 200
-
-
-@pytest.fixture
-def database(fresh_database: Callable[[], str]) -> Iterator[Database]:
-    dsn = fresh_database()
-    migrate(dsn)
-    with connect(dsn, autocommit=True) as connection:
-        yield connection
 
 
 def open_(chain: LocalContract, database: Database, **options: object) -> Indexer:
@@ -235,12 +226,12 @@ def test_step__old_head__the_node_is_called_stale(
 
 
 def test_open_indexer__two_on_one_database__the_second_is_refused(
-    local_contract: LocalContract, database: Database
+    local_contract: LocalContract, database: Database, dsn: str
 ) -> None:
     open_(local_contract, database)
 
     with (
-        connect(database.info.dsn + f" password={database.info.password}") as second,
+        connect(dsn) as second,
         pytest.raises(Exception, match="Another indexer"),
     ):
         open_indexer(local_contract.settings, second)
