@@ -54,6 +54,21 @@ def test_compose__charges_ahead_of_the_credit__are_negative() -> None:
     assert compose(replace(ROW, charged_units=101), (), now_s=0, kept_s=0).credit_units == -1
 
 
+def test_compose__first_deposit__grants_count_no_more() -> None:
+    row = replace(ROW, deposited_units=50, withdrawn_units=5)
+
+    state = compose(row, (), now_s=0, kept_s=0)
+
+    assert (state.credit_units, state.credit_source) == (15, "deposit")
+
+
+def test_compose__frozen_on_the_chain__is_frozen_and_keeps_its_keys() -> None:
+    state = compose(replace(ROW, frozen_block=7), (), now_s=0, kept_s=0)
+
+    assert state.frozen
+    assert state.delegations == (ENDED, LIVE)
+
+
 def test_digest_of__version_and_offsets__change_nothing() -> None:
     state = compose(ROW, (1,), now_s=0, kept_s=0)
 
