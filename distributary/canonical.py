@@ -1,6 +1,7 @@
 """Canonical JSON (RFC 8785): one byte string per value."""
 
 import hashlib
+import re
 from typing import Any
 
 import orjson
@@ -11,7 +12,10 @@ from distributary.errors import InputError
 INTEGER_MAX = 2**53 - 1  # RFC 8785 section 3.2.2.3: what an IEEE double holds exactly
 FLOAT_EXPONENT_MIN = 1e21  # from here on ECMAScript writes a number with an exponent
 
-_PLAIN = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER
+_PLAIN = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER | orjson.OPT_PASSTHROUGH_SUBCLASS
+_PLAIN |= orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
+# A float (orjson writes NaN as null), or a text that looks like one; the values themselves tell.
+_MAYBE_FLOAT = re.compile(rb"(?:^|[:,\[])(?:-?[0-9]+[.eE]|null)")
 
 
 def _is_plain(value: Any) -> bool:
@@ -45,8 +49,9 @@ def canonical_json(value: Any) -> bytes:
         InputError: a number outside ±(2^53 - 1), a NaN, an infinity, or a type JSON lacks.
     """
     try:
-        if _is_plain(value):
-            return orjson.dumps(value, option=_PLAIN)
+        written = orjson.dumps(value, option=_PLAIN)
+        if (written.isascii() and not _MAYBE_FLOAT.search(written)) or _is_plain(value):
+            return written
         _check_floats(value)
         return rfc8785.dumps(value)
     except (
