@@ -137,7 +137,8 @@ CUTS = (
     "alter table epochs add column cut_block int8 check (cut_block >= 0)",
     "drop function begin_closing_epoch(int4)",
     """
-    create function begin_closing_epoch(given int4, cut int8) returns void language plpgsql as $$
+    create function begin_closing_epoch(given int4, cut int8 default null)
+    returns void language plpgsql as $$
     declare
         events text;
     begin
