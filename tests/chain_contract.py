@@ -1,10 +1,12 @@
 """A contract on an anvil of one test, and people who deposit, freeze and claim there."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 
+from distributary.merkle import Tree, Value, build_tree
 from distributary.settings import Settings
 from orchestration.chain import local
 from orchestration.chain.client import Client
@@ -65,3 +67,29 @@ def local_contract(node: AnvilNode) -> LocalContract:
 
 
 Deploy = Callable[..., LocalContract]
+
+
+def post(chain: LocalContract, lake: Path, leaves: Sequence[Value], epoch: int = 1) -> Tree:
+    """Commits and posts an epoch whose tree has these leaves, activates it, and keeps the tree."""
+    tree = build_tree(sorted(leaves))
+    settler = chain.sender(local.SETTLER)
+    bond = int(chain.contract.read("bondNow"))
+    if int(chain.contract.read("bonds", settler.address)) < bond:
+        local.mint_missing(settler, chain.token, bond)
+        approval = chain.token.encode("approve", chain.contract.address, bond)
+        settler.send(chain.token.address, approval, "approve")
+        chain.do(local.SETTLER, "depositBond", bond)
+    cut = chain.node.head
+    chain.node.mine()
+    chain.do(local.SETTLER, "commitEpoch", epoch, b"\1" * 32, cut)
+    totals = [sum(units for kind, _, units in leaves if kind == wanted) for wanted in (0, 1)]
+    parent = bytes(chain.contract.read("activeRoot"))
+    root = bytes.fromhex(tree.root[2:])
+    chain.do(local.SETTLER, "postRoot", epoch, epoch, 1, parent, root, *totals, cut + 1, b"\2" * 32)
+    chain.node.ask("evm_increaseTime", 60)
+    chain.node.mine()
+    chain.do(CUSTOMER, "activateRoot")
+    folder = lake / "settlements" / f"{epoch:08d}-{epoch:08d}-1"
+    folder.mkdir(parents=True)
+    (folder / "tree.json").write_bytes(b"".join(tree.dump()))
+    return tree
