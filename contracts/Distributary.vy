@@ -766,6 +766,7 @@ def setRecipient(recipient: address):
     """
     @notice Sends what the caller claims or withdraws to another address from now on.
     @custom:effects Stores it; emits `RecipientSet`.
+    @custom:requirements None.
     @param recipient The new recipient; zero means the caller himself
     """
     word: uint256 = self.claimed_word[msg.sender] >> 1 << 1

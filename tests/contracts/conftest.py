@@ -1,0 +1,3 @@
+"""The contracts' own suite, in boa/, runs in the contracts' own environment."""
+
+collect_ignore = ["boa"]
