@@ -260,8 +260,10 @@ GRANTS = (
     f"grant usage, create on schema rewards to {ROLE}",
     f"grant usage on schema rewards to {ANALYST}",
     f"grant usage, create on schema reports to {ANALYST}",
-    f"alter default privileges for role {ROLE} in schema rewards grant select on tables to public",
-    f"alter default privileges for role {ANALYST} in schema reports grant select on tables to public",
+    # Analysts may compare what they built with what was settled.
+    f"""
+    alter default privileges for role {ROLE} in schema rewards grant select on tables to {ANALYST}
+    """,
 )
 
 
