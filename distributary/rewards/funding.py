@@ -1,6 +1,7 @@
 """Which charges an account's credit pays: whole charges, older epochs first, then by hash."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -34,6 +35,35 @@ class Charge(NamedTuple):
     units: int
     state: State
     reason: str | None
+
+
+class Placement(NamedTuple):
+    """In which epoch each charge of a posting is funded.
+
+    Attributes:
+        elsewhere: by request hash, the epoch that funds it, None if none does; only of charges
+            that are not funded in the epoch that they stand in.
+    """
+
+    elsewhere: Mapping[str, int | None]
+
+    def epoch(self, request_hash: str, stands_in: int) -> int | None:
+        """The epoch that funds a charge."""
+        return self.elsewhere.get(request_hash, stands_in)
+
+
+class Funding(NamedTuple):
+    """What becomes of the charges of a posting.
+
+    Attributes:
+        charges: each once, as the posting leaves it, in order of deciding epoch and hash.
+        placement: in which epoch each is funded.
+        charged: funded units by account.
+    """
+
+    charges: Sequence[Charge]
+    placement: Placement
+    charged: Mapping[str, int]
 
 
 def freeze_epoch(cuts: Sequence[tuple[int, int]], freeze_block: int, grace_blocks: int) -> int:
@@ -88,3 +118,63 @@ def fund(
             state, reason = State.CARRIED, rule.reasons["unfunded"]
         charges.append(Charge(epoch, request_hash, account, units, state, reason))
     return charges
+
+
+@dataclass
+class Funder:
+    """Funds the charges of one epoch after the other, and carries from each to the next.
+
+    Attributes:
+        available: credit by account, base units.
+        frozen: by frozen account, the last epoch in which it still pays.
+        waiting: what is carried into the next epoch.
+        elsewhere: as `Placement` has it.
+        charged: funded units by account.
+    """
+
+    available: dict[str, int]
+    frozen: Mapping[str, int]
+    waiting: list[Candidate]
+    elsewhere: dict[str, int | None] = field(init=False)
+    charged: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """What is carried in is funded nowhere until an epoch funds it."""
+        self.elsewhere = dict.fromkeys(each.request_hash for each in self.waiting)
+
+    def decide(
+        self, epoch: int, candidates: Sequence[Candidate], rule: PayoutRule, *, is_last: bool
+    ) -> list[Charge]:
+        """Decides the charges of an epoch and those carried into it, one by one.
+
+        Returns:
+            The charges that leave; one that is carried leaves the last epoch only.
+        """
+        own_epochs = {each.request_hash: each.own_epoch for each in self.waiting}
+        charges = fund(epoch, [*self.waiting, *candidates], self.available, self.frozen, rule)
+        self.waiting, leaving = [], []
+        for charge in charges:
+            if charge.state is State.FUNDED:
+                self.charged[charge.account] = self.charged.get(charge.account, 0) + charge.units
+                if charge.request_hash in self.elsewhere:
+                    self.elsewhere[charge.request_hash] = epoch
+            else:
+                self.elsewhere[charge.request_hash] = None
+            if charge.state is State.CARRIED and not is_last:
+                own_epoch = own_epochs.get(charge.request_hash, epoch)
+                self.waiting.append(Candidate(own_epoch, *charge[1:4]))
+            else:
+                leaving.append(charge)
+        return leaving
+
+    def pay_whole(self, account: str, units: int) -> bool:
+        """Funds all charges of an account's epoch at once, if their order cannot matter."""
+        if account in self.frozen or units > self.available.get(account, 0):
+            return False
+        self.available[account] = self.available.get(account, 0) - units
+        self.charged[account] = self.charged.get(account, 0) + units
+        return True
+
+    def funding(self, charges: Sequence[Charge]) -> Funding:
+        """What became of all charges."""
+        return Funding(charges, Placement(self.elsewhere), self.charged)

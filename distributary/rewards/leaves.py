@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final, NamedTuple
 
-from distributary.rewards.funding import Charge, State
 from distributary.rewards.inputs import CHARGED, EARNED, Inputs
 from distributary.rewards.lines import Line
 
@@ -31,15 +30,6 @@ def earned_by_payee(lines: Iterable[Line]) -> dict[str, int]:
         if is_address(line.payee):
             earned[line.payee] = earned.get(line.payee, 0) + line.units
     return earned
-
-
-def charged_by_account(charges: Iterable[Charge]) -> dict[str, int]:
-    """Funded units by account."""
-    charged: dict[str, int] = {}
-    for charge in charges:
-        if charge.state is State.FUNDED:
-            charged[charge.account] = charged.get(charge.account, 0) + charge.units
-    return charged
 
 
 def make_leaves(

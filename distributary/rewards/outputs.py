@@ -1,16 +1,19 @@
 """What a posting's folder holds besides its inputs: lines, leaves, charges and the tree."""
 
+import re
 from pathlib import Path
 from typing import Final
 
 import pyarrow as pa
 
 from distributary.datanets.durable import make_folder, sync_file, sync_folder
+from distributary.rewards.charges import charges_table
 from distributary.rewards.inputs import rows_table, write_table
 from distributary.rewards.manifest import InputFile
 from distributary.rewards.reference import Computed
 
 TREE_NAME: Final = "tree.json"
+_ROOT: Final = re.compile(rb'"tree":\["(0x[0-9a-f]{64})"')
 
 
 def _schema(*texts: str, **others: pa.DataType) -> pa.Schema:
@@ -20,7 +23,6 @@ def _schema(*texts: str, **others: pa.DataType) -> pa.Schema:
 
 LINES: Final = _schema("role", "asset", "owner", "payee", "units", "reason", epoch=pa.int64())
 LEAVES: Final = _schema("address", "cumulative_units", kind=pa.int8())
-CHARGES: Final = _schema("request_hash", "account", "units", "state", "reason", epoch=pa.int64())
 
 
 def output_tables(computed: Computed) -> dict[str, pa.Table]:
@@ -33,9 +35,7 @@ def output_tables(computed: Computed) -> dict[str, pa.Table]:
         "leaves.parquet": rows_table(
             LEAVES, ((*leaf[:2], str(leaf.cumulative_units)) for leaf in computed.leaves)
         ),
-        "charges.parquet": rows_table(
-            CHARGES, ((*c[:3], str(c.units), c.state.value, c.reason) for c in computed.charges)
-        ),
+        "charges.parquet": charges_table(computed.charges),
     }
 
 
@@ -55,3 +55,10 @@ def write_outputs(folder: Path, computed: Computed) -> list[InputFile]:
         temporary.replace(folder / TREE_NAME)
         sync_folder(folder)
     return written
+
+
+def tree_root(path: Path) -> str | None:
+    """The root that a `tree.json` states, read from its beginning; None if it states none."""
+    with path.open("rb") as file:
+        found = _ROOT.search(file.read(1_000))
+    return found[1].decode() if found else None

@@ -1,6 +1,7 @@
 """A posting's files, each checked against its hash before anything is read from it."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -21,6 +22,7 @@ from distributary.strict_json import parse_json
 
 QUARANTINE: Final = "quarantine.parquet"
 BATCH_ROWS: Final = 65_536
+HASHING_THREADS: Final = 4
 
 
 @dataclass(frozen=True)
@@ -135,15 +137,19 @@ def _open_epoch(lake: Path, posted: PostedEpoch, each_file: Callable[[Path], Non
     if sha256_hex(data) != posted.manifest:
         raise damaged(path)
     manifest = parse_json(data)
-    answers = []
-    for file in manifest["files"]:
-        found = path.parent / file["name"]
-        if not found.is_file() or file_sha256(found).hex() != file["sha256"]:
-            raise damaged(found)
-        each_file(found)
-        if file["name"] != QUARANTINE:
-            answers.append(found)
-    return EpochFiles(posted, manifest, tuple(answers))
+    paths = [path.parent / file["name"] for file in manifest["files"]]
+    with ThreadPoolExecutor(HASHING_THREADS) as pool:
+        hashes = pool.map(_sha256, paths)
+        for found, file, sha256 in zip(paths, manifest["files"], hashes, strict=True):
+            if sha256 != file["sha256"]:
+                raise damaged(found)
+            each_file(found)
+    answers = tuple(found for found in paths if found.name != QUARANTINE)
+    return EpochFiles(posted, manifest, answers)
+
+
+def _sha256(path: Path) -> str:
+    return file_sha256(path).hex() if path.is_file() else ""
 
 
 def read_answers(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:

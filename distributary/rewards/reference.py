@@ -4,18 +4,17 @@ No SQL, no float, no clock, and nothing depends on the order in which answers ar
 signs nothing whose root this does not give.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from sys import intern
 
 from distributary.errors import DistributaryError
 from distributary.merkle import Tree, build_tree
-from distributary.rewards.funding import Candidate, Charge, State, freeze_epoch, fund
+from distributary.rewards.funding import Candidate, Charge, Funder, Funding, freeze_epoch
 from distributary.rewards.inputs import CHARGED, EARNED, Inputs
 from distributary.rewards.leaves import (
     Leaf,
-    charged_by_account,
     earned_by_payee,
     make_leaves,
     total,
@@ -23,10 +22,8 @@ from distributary.rewards.leaves import (
 from distributary.rewards.lines import Line, divide_pool, release, unclaimed_after
 from distributary.rewards.manifest import ZERO_ROOT, SettlementManifest
 from distributary.rewards.posting import EpochFiles, Posting, open_posting, read_answers
-from distributary.rewards.weighing import Placement, Tally, charged_rows, weigh
+from distributary.rewards.weighing import Tally, charged_rows, weigh
 from distributary.rules.payout import payout_in_force
-
-Weigh = Callable[[Posting, Placement], dict[int, Tally]]
 
 _CANDIDATE_COLUMNS = ("outcome", "request_hash", "account", "charge_units")
 
@@ -40,6 +37,7 @@ class Computed:
         leaves: in order of kind and address.
         charges: in order of deciding epoch and request hash; each charge once, as the posting
             leaves it.
+        pools: funded units by epoch.
         unclaimed: units by owner after the posting.
         earned_total: of all leaves of kind 0, base units.
         charged_total: of all leaves of kind 1.
@@ -49,7 +47,8 @@ class Computed:
 
     lines: list[Line]
     leaves: list[Leaf]
-    charges: list[Charge]
+    charges: Sequence[Charge]
+    pools: dict[int, int]
     unclaimed: dict[str, int]
     earned_total: int
     charged_total: int
@@ -72,17 +71,23 @@ def compute(lake: Path, manifest: SettlementManifest) -> Computed:
     return compute_posting(open_posting(lake, manifest))
 
 
-def compute_posting(posting: Posting, weigh: Weigh = weigh) -> Computed:
+def compute_posting(posting: Posting) -> Computed:
     """Computes a posting whose files are read and checked; raises as `compute` does."""
-    charges, placement = fund_posting(posting)
-    lines = make_lines(posting, weigh(posting, placement))
-    leaves = make_leaves(posting.inputs, earned_by_payee(lines), charged_by_account(charges))
+    funding = fund_posting(posting)
+    return conclude(posting, funding, weigh(posting, funding.placement))
+
+
+def conclude(posting: Posting, funding: Funding, tallies: Mapping[int, Tally]) -> Computed:
+    """Lines, leaves and root from funded charges and summed weights."""
+    lines = make_lines(posting, tallies)
+    leaves = make_leaves(posting.inputs, earned_by_payee(lines), funding.charged)
     tree = build_tree(leaves) if leaves else None
     last = payout_in_force(posting.payouts, posting.manifest.to_epoch)
     return Computed(
         lines=lines,
         leaves=leaves,
-        charges=charges,
+        charges=funding.charges,
+        pools={epoch: tally.pool for epoch, tally in tallies.items()},
         unclaimed=unclaimed_after(posting.inputs.unclaimed, lines, last),
         earned_total=total(leaves, EARNED),
         charged_total=total(leaves, CHARGED),
@@ -112,41 +117,52 @@ def available_units(inputs: Inputs) -> dict[str, int]:
     return available
 
 
-def fund_posting(posting: Posting) -> tuple[list[Charge], Placement]:
+def fund_posting(posting: Posting) -> Funding:
     """Funds the charges of all epochs in order.
-
-    Returns:
-        Each charge as the posting leaves it, and in which epoch each is funded.
 
     Raises:
         DistributaryError: `charged_twice`, `account_overdrawn`, `lake_file_damaged`.
     """
-    available, frozen = available_units(posting.inputs), _frozen(posting)
-    waiting = _carried(posting)
-    elsewhere: dict[str, int | None] = dict.fromkeys((each.request_hash for each in waiting), None)
-    decided: list[Charge] = []
+    funder = make_funder(posting)
+    charges: list[Charge] = []
     for each in posting.epochs:
         rule = payout_in_force(posting.payouts, each.epoch)
-        candidates = waiting + _charged(each)
-        own_epochs = {c.request_hash: c.own_epoch for c in waiting}
-        charges = fund(each.epoch, candidates, available, frozen, rule)
-        waiting = []
-        for charge in charges:
-            own = own_epochs.get(charge.request_hash, each.epoch)
-            if charge.state is not State.FUNDED:
-                elsewhere[charge.request_hash] = None
-            elif charge.request_hash in elsewhere:
-                elsewhere[charge.request_hash] = each.epoch
-            if charge.state is State.CARRIED and each is not posting.epochs[-1]:
-                waiting.append(Candidate(own, charge.request_hash, charge.account, charge.units))
-            else:
-                decided.append(charge)
-    decided.sort(key=lambda charge: charge[:2])
-    _check_once(decided)
-    return decided, Placement(elsewhere)
+        is_last = each is posting.epochs[-1]
+        charges += funder.decide(each.epoch, _charged(each), rule, is_last=is_last)
+    charges.sort(key=lambda charge: charge[:2])
+    seen: set[str] = set()
+    for charge in charges:
+        if charge.request_hash in seen:
+            raise charged_twice(charge.request_hash)
+        seen.add(charge.request_hash)
+    return funder.funding(charges)
 
 
-def make_lines(posting: Posting, tallies: dict[int, Tally]) -> list[Line]:
+def make_funder(posting: Posting) -> Funder:
+    """What funds a posting: credit, freezes, and what is carried in.
+
+    Raises:
+        DistributaryError: `account_overdrawn`.
+    """
+    rows = posting.inputs.carried
+    columns = [rows[n].to_pylist() for n in ("epoch", "request_hash", "account", "charge_units")]
+    carried = [
+        Candidate(own_epoch, hash_, intern(account), int(units))
+        for own_epoch, hash_, account, units in zip(*columns, strict=True)
+    ]
+    return Funder(available_units(posting.inputs), _frozen(posting), carried)
+
+
+def charged_twice(request_hash: str) -> DistributaryError:
+    """Invariant I2 within a posting, charges carried in included."""
+    return DistributaryError(
+        "A request hash is charged twice, so nothing is settled.",
+        value=request_hash,
+        code="charged_twice",
+    )
+
+
+def make_lines(posting: Posting, tallies: Mapping[int, Tally]) -> list[Line]:
     """The lines of all epochs, releases and refunds included.
 
     Raises:
@@ -182,15 +198,6 @@ def _frozen(posting: Posting) -> dict[str, int]:
     }
 
 
-def _carried(posting: Posting) -> list[Candidate]:
-    rows = posting.inputs.carried
-    columns = [rows[n].to_pylist() for n in ("epoch", "request_hash", "account", "charge_units")]
-    return [
-        Candidate(own_epoch, hash_, intern(account), int(units))
-        for own_epoch, hash_, account, units in zip(*columns, strict=True)
-    ]
-
-
 def _charged(files: EpochFiles) -> list[Candidate]:
     candidates: list[Candidate] = []
     for path in files.answers:
@@ -202,15 +209,3 @@ def _charged(files: EpochFiles) -> list[Candidate]:
                 for hash_, account, units in zip(*columns, strict=True)
             ]
     return candidates
-
-
-def _check_once(charges: list[Charge]) -> None:
-    """Invariant I2 within the posting, charges carried in included."""
-    if len({charge.request_hash for charge in charges}) != len(charges):
-        seen: set[str] = set()
-        twice = next(c for c in charges if c.request_hash in seen or seen.add(c.request_hash))  # type: ignore[func-returns-value]
-        raise DistributaryError(
-            "A request hash is charged twice, so nothing is settled.",
-            value=twice.request_hash,
-            code="charged_twice",
-        )

@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 
 from distributary.attribution.weights import WHOLE
 from distributary.errors import InputError
+from distributary.rewards.funding import Placement
 from distributary.rewards.lines import Key
-from distributary.rewards.posting import Posting, read_answers
+from distributary.rewards.posting import BATCH_ROWS, Posting, read_answers
 from distributary.rules import Catalogue
 
 COLUMNS: Final = (
@@ -30,21 +31,6 @@ class Group(NamedTuple):
     model: str
     adapter: str | None
     agent: str | None
-
-
-class Placement(NamedTuple):
-    """In which epoch each charge of a posting is funded.
-
-    Attributes:
-        elsewhere: by request hash, the epoch that funds it, None if none does; only for charges
-            that are not funded in the epoch that they stand in.
-    """
-
-    elsewhere: Mapping[str, int | None]
-
-    def epoch(self, request_hash: str, stands_in: int) -> int | None:
-        """The epoch that funds a charge."""
-        return self.elsewhere.get(request_hash, stands_in)
 
 
 class Tally:
@@ -116,19 +102,25 @@ def weigh(posting: Posting, placement: Placement) -> dict[int, Tally]:
     """
     tallies = {each.epoch: Tally() for each in posting.epochs}
     for stands_in, table in funded_tables(posting):
-        _add_table(tallies, stands_in, table, placement, posting.splits)
+        add_table(tallies, stands_in, table, placement, posting.splits)
     return tallies
 
 
 def funded_tables(posting: Posting) -> Iterator[tuple[int, pa.Table]]:
     """Charged rows, with the epoch they stand in: an answers file's own, or the carried row's."""
-    for group in range(0, posting.inputs.carried.num_rows, 65_536):
-        rows = posting.inputs.carried.slice(group, 65_536)
-        yield posting.manifest.from_epoch, rows.select(COLUMNS).combine_chunks()
+    for table in carried_tables(posting):
+        yield posting.manifest.from_epoch, table
     for each in posting.epochs:
         for path in each.answers:
             for table in read_answers(path, COLUMNS):
                 yield each.epoch, charged_rows(table)
+
+
+def carried_tables(posting: Posting) -> Iterator[pa.Table]:
+    """The rows carried in, a batch at a time."""
+    rows = posting.inputs.carried.select(COLUMNS)
+    for start in range(0, rows.num_rows, BATCH_ROWS):
+        yield rows.slice(start, BATCH_ROWS).combine_chunks()
 
 
 def charged_rows(table: pa.Table) -> pa.Table:
@@ -136,13 +128,14 @@ def charged_rows(table: pa.Table) -> pa.Table:
     return table.filter(pc.equal(table["outcome"], "charged")).combine_chunks()
 
 
-def _add_table(
+def add_table(
     tallies: Mapping[int, Tally],
     stands_in: int,
     table: pa.Table,
     placement: Placement,
     splits: Catalogue,
 ) -> None:
+    """Adds the weights of rows that stand in one epoch to those of the epochs that fund them."""
     documents = _Documents(table)
     shares: dict[Group, int] = {}
     for row, (hash_, units, commons, group) in enumerate(_rows(table)):

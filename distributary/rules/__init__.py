@@ -1,5 +1,7 @@
 """The rules catalogue: append-only files of prices and splits, each with its first instant.
 
+Payout rules, which hold from an epoch on, are read by `payout`.
+
 A stamp is the SHA-256 of a file's bytes, so a rule can never change under an answer that names it.
 """
 
