@@ -9,9 +9,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import redis
 
+from distributary import keys
 from distributary.errors import ExitCode
 from distributary.stack.process import start_ticks, wait_until
 from distributary.stack.state import supervisor_pid
@@ -150,6 +152,43 @@ def test_up__given_endpoint_answers__nothing_is_started(
     states = {entry["name"]: entry["state"] for entry in json.loads(result.stdout)}
     assert states["valkey"] == "given"
     assert supervisor_pid(home) is None
+
+
+def test_up__anvil_stopped_and_started__contract_and_deposits_are_where_they_were(
+    distributary: Run, home: Path
+) -> None:
+    first = distributary("up", "--only", "anvil")
+    assert first.returncode == 0, first.stderr
+    endpoints = json.loads((home / "endpoints.json").read_text())
+    keys.make_account_key(home, "alice")
+    made = distributary("deposit", "5", "--json")
+    assert made.returncode == 0, made.stderr
+
+    assert distributary("down").returncode == 0
+    again = distributary("up", "--only", "anvil")
+
+    assert again.returncode == 0, again.stderr
+    assert json.loads((home / "endpoints.json").read_text()) == endpoints
+    assert set(endpoints) == {"chain", "chain_id", "contract", "contract_block"}
+    shown = json.loads(distributary("balance", "--json").stdout)
+    assert shown["deposited_units"] == "5"
+    findings = {f["name"]: f for f in json.loads(distributary("doctor", "--json").stdout)}
+    assert findings["chain"]["ok"]
+    assert endpoints["contract"] in findings["chain"]["text"]
+
+
+def test_up__anvil_and_postgres__contract_is_recorded_in_both(
+    distributary: Run, home: Path
+) -> None:
+    result = distributary("up", "--only", "anvil,postgres")
+
+    assert result.returncode == 0, result.stderr
+    endpoints = json.loads((home / "endpoints.json").read_text())
+    with psycopg.connect(endpoints["postgres"]) as connection:
+        row = connection.execute("select chain_id, contract from chain_contract").fetchone()
+    assert row == (endpoints["chain_id"], endpoints["contract"])
+    indexed = distributary("index", "--once", "--json")
+    assert indexed.returncode == 0, indexed.stderr
 
 
 def test_doctor__servers_stopped__names_each_and_exits_with_unavailable(
