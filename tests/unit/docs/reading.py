@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[3]
 DOCS = (ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md")))
 REFERENCE = (ROOT / "docs" / "reference.md").read_text()
-SOURCES = ("distributary", "transforms", "pipelines", "triton_models")
+SOURCES = ("distributary", "orchestration", "transforms", "pipelines", "triton_models")
 # Codes that are put together, or handed to a function that raises them.
 CODES_NOT_LITERAL = {"no_owner", "no_licence", "bad_owner", "bad_licence", "index_unavailable"}
 DECODING = ("canonical", "strict_json", "events", "identity", "requests", "inference/decode")

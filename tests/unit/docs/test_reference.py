@@ -19,6 +19,7 @@ from distributary.settings import PREFIX
 from distributary.store import epochs, fence
 from distributary.supervise import FINAL
 from docs.generate import TABLES, rewrite
+from orchestration.chain.rows import INDEXER_LOCK
 from tests.unit.docs.reading import (
     CODES_NOT_LITERAL,
     DECODING,
@@ -120,14 +121,18 @@ def test_tables__of_the_migrations__are_those_of_the_reference() -> None:
     for view in sql_names("view"):
         assert f"`{view}`" in text
     named = set(re.findall(r"\| `(distributary_\w+)` \|", text))
-    migration = importlib.import_module("distributary.store.migrations.versions.0003_events")
-    assert named == set(migration.ROLES)
+    folder = "distributary.store.migrations.versions"
+    migrations = [
+        importlib.import_module(f"{folder}.{name}") for name in ("0003_events", "0004_chain")
+    ]
+    assert named == {role for migration in migrations for role in migration.ROLES}
 
 
 def test_advisory_locks__of_the_code__differ_and_are_those_of_the_reference() -> None:
     migrations = (ROOT / "distributary/store/migrations/env.py").read_text()
     migration = int(re.findall(r"MIGRATION_LOCK = ([\d_]+)", migrations)[0])
     used = [migration, fence.EPOCH_FENCE, epochs.CLOSING_LOCK, publisher.PUBLISHER_LOCK]
+    used.append(INDEXER_LOCK)
     assert used == [int(name) for name in names("Tables of Postgres", "number")]
     assert len(set(used)) == len(used)
 
