@@ -105,6 +105,36 @@ class Settings:
         2.0, "Longest span of one attribution bundle, so of one transaction: 2 to 5 s."
     )
 
+    # - settlement -
+    settler_key: Path | None = _setting(
+        None, "Settler's encrypted key file, mode 600; default `HOME/keys/settler.json`."
+    )
+    settler_password: Path | None = _setting(
+        None, "File with its password, mode 600; default `HOME/keys/settler.password`."
+    )
+    settler_signer: str = _setting(
+        "", "In place of a key file: a signer (`eth_signTransaction`), URL.", secret=True
+    )
+    settler_address: str = _setting("", "The address that the signer signs for.")
+    confirmations: int = _setting(
+        0, "Blocks on top that make a block final; 0: what the node calls finalized."
+    )
+    gas_ceiling_gwei: int = _setting(
+        300, "Most per unit of gas for something new; never holds up a nonce in use."
+    )
+    gas_share_bp_max: int = _setting(
+        200, "Most that a posting may cost, in basis points of what it settles."
+    )
+    token_value_wei: int = _setting(
+        0, "What 10^18 base units of the token are worth, wei; 0: gas is never weighed."
+    )
+    posting_age_s_max: int = _setting(
+        DAY_S, "After so long a posting goes, whatever gas costs below the ceiling."
+    )
+    epoch_total_factor: int = _setting(
+        10, "An epoch above so many times the median of the last is held for a person."
+    )
+
     # - Watching -
     metrics_port_inference: int = _setting(9_464, "Prometheus port of the inference job; 0: any.")
     metrics_port_attribution: int = _setting(
@@ -171,7 +201,7 @@ class Settings:
 
 
 def _parse(name: str, default: Any, text: str) -> Any:
-    if isinstance(default, Path) or name == "lake":
+    if isinstance(default, Path) or name in ("lake", "settler_key", "settler_password"):
         return Path(text)
     try:
         return type(default)(text) if isinstance(default, int | float) else text

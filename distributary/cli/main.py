@@ -12,7 +12,7 @@ from distributary.errors import DistributaryError, ExitCode
 # Each module has `register(app)`; all are light, and import what they need inside their commands.
 GROUPS = (
     *("stack", "account", "deposit", "balance", "withdraw", "payee", "send", "tail", "datanet"),
-    *("owner", "run", "epoch", "chain", "trace", "demo"),
+    *("owner", "run", "epoch", "chain", "settle", "gate", "reconcile", "trace", "demo"),
 )
 
 app = typer.Typer(
