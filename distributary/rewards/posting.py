@@ -99,12 +99,14 @@ def open_posting(
         DistributaryError: `lake_file_damaged`, `bad_input_file`.
         InputError: `unknown_rule`; a rule that is not valid.
     """
-    data = {
-        kind: [_rule(rules, r) for r in manifest.rules if r.kind == kind] for kind in RULE_KINDS
-    }
+    data: dict[str, list[bytes]] = {kind: [] for kind in RULE_KINDS}
+    for rule in manifest.rules:
+        data[rule.kind].append(_rule(rules, rule))
+    inputs = read_inputs(lake / manifest.folder, manifest.files)
+    _check_epochs(manifest, inputs)
     return Posting(
         manifest,
-        read_inputs(lake / manifest.folder, manifest.files),
+        inputs,
         tuple(_open_epoch(lake, posted, each_file) for posted in manifest.epochs),
         Catalogue([read_rule("prices", each) for each in data["prices"]]),
         Catalogue([read_rule("splits", each) for each in data["splits"]]),
