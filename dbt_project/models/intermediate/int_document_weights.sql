@@ -40,6 +40,10 @@ carried_in as (
     select * from {{ ref('int_carried_in') }}
 ),
 
+carried_weights as (
+    select * from {{ ref('stg_settlement__carried_weights') }}
+),
+
 usual as (
     select distinct on (epoch)
         epoch,
@@ -162,16 +166,19 @@ by_number as (
 carried as (
     select
         carried_in.epoch,
-        each_document.document as asset,
-        carried_in.charge_units * each_document.weight * (
+        carried_weights.document as asset,
+        carried_in.charge_units * carried_weights.weight * (
             splits.data_bp
             + case when carried_in.adapter is null then splits.adapter_bp else 0 end
             + case when carried_in.agent is null then splits.agent_bp else 0 end
         ) as weight
     from carried_in
     inner join splits on carried_in.split_hash = splits.split_hash
-    cross join lateral unnest(carried_in.documents, carried_in.weights)
-        as each_document (document, weight) -- noqa: RF02
+    inner join carried_weights
+        on
+            carried_in.posting_id = carried_weights.posting_id
+            and carried_in.own_epoch = carried_weights.own_epoch
+            and carried_in.request_hash = carried_weights.request_hash
 ),
 
 by_hash as (

@@ -10,7 +10,5 @@ select
     agent,
     node,
     datanet,
-    commons,
-    documents,
-    weights
+    commons
 from {{ source('settlement', 'in_carried') }}
