@@ -9,7 +9,7 @@ from distributary.cli.output import JsonOption, print_json, print_table, results
 Label = Annotated[str, typer.Argument(help="The owner's label, as documents state it.")]
 
 group = typer.Typer(
-    name="owner", help="Owners of documents, and the payee each is bound to.", no_args_is_help=True
+    name="owner", help="Owners of what earns, and the payee each is bound to.", no_args_is_help=True
 )
 
 
@@ -41,6 +41,53 @@ def bind(
         print_json({"owner": owner, "payee": payee, "new": is_new})
         return
     results.print(f"{owner} {'is' if is_new else 'was already'} bound to {payee}", markup=False)
+
+
+@group.command()
+def assign(
+    role: Annotated[str, typer.Argument(help="model, adapter, agent or node.")],
+    asset: Annotated[str, typer.Argument(help="Its public name, as answers carry it.")],
+    label: Label,
+    as_json: JsonOption = False,
+) -> None:
+    """Say who owns a model, adapter, agent or node, for good: its share is that owner's.
+
+    Example: distributary owner assign model smollm2-135m "Model Maker"
+    """
+    from distributary.datanets.documents import parse_owner_label
+    from distributary.settings import load_settings
+    from distributary.store import connect
+    from distributary.store.owners import assign_asset
+
+    owner = parse_owner_label(label)
+    with connect(load_settings().require("postgres")) as connection:
+        is_new = assign_asset(connection, role, asset, owner)
+    if as_json:
+        print_json({"role": role, "asset": asset, "owner": owner, "new": is_new})
+        return
+    said = "belongs" if is_new else "belonged already"
+    results.print(f"{role} {asset} {said} to {owner}", markup=False)
+
+
+@group.command()
+def assets(as_json: JsonOption = False) -> None:
+    """List models, adapters, agents and nodes with their owners and payees.
+
+    Example: distributary owner assets
+    """
+    from dataclasses import asdict
+
+    from distributary.settings import load_settings
+    from distributary.store import connect
+    from distributary.store.owners import list_assets
+
+    with connect(load_settings().require("postgres")) as connection:
+        rows = [asdict(row) for row in list_assets(connection)]
+    if as_json:
+        print_json(rows)
+        return
+    columns = ("role", "asset", "owner", "payee")
+    print_table("Assets", columns, [tuple(row.values()) for row in rows])
 
 
 @group.command("list")

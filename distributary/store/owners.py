@@ -7,6 +7,18 @@ from psycopg.rows import TupleRow, class_row
 
 from distributary.errors import InputError
 
+ASSET_ROLES = ("model", "adapter", "agent", "node")
+
+
+@dataclass(frozen=True)
+class AssetRow:
+    """What earns besides documents, who owns it, and his payee, None until bound."""
+
+    role: str
+    asset: str
+    owner: str
+    payee: str | None
+
 
 @dataclass(frozen=True)
 class OwnerRow:
@@ -49,6 +61,58 @@ def bind_owner(connection: Connection[TupleRow], owner: str, payee: str) -> bool
             code="already_bound",
         )
     return is_new == 1
+
+
+def assign_asset(connection: Connection[TupleRow], role: str, asset: str, owner: str) -> bool:
+    """Says who owns a model, adapter, agent or node, for good; False if it was said already.
+
+    An owner that no document names is made known by this.
+
+    Args:
+        connection: the caller commits.
+        role: one of `ASSET_ROLES`.
+        asset: the public name that answers carry.
+        owner: a label.
+
+    Raises:
+        InputError: `unknown_role`, or `already_owned` by another.
+    """
+    if role not in ASSET_ROLES:
+        raise InputError(
+            f"An asset's role is one of {', '.join(ASSET_ROLES)}.", value=role, code="unknown_role"
+        )
+    connection.execute("insert into owners (label) values (%s) on conflict do nothing", (owner,))
+    is_new = connection.execute(
+        """
+        insert into assets (role, asset, owner_id)
+        select %s, %s, owner_id from owners where label = %s
+        on conflict do nothing
+        """,
+        (role, asset, owner),
+    ).rowcount
+    found = connection.execute(
+        "select label from assets join owners using (owner_id) where (role, asset) = (%s, %s)",
+        (role, asset),
+    ).fetchone()
+    if found is None or found[0] != owner:
+        raise InputError(
+            f"The asset belongs to {found[0] if found else 'nobody'}, and that is for good.",
+            value=asset,
+            code="already_owned",
+        )
+    return is_new == 1
+
+
+def list_assets(connection: Connection[TupleRow]) -> list[AssetRow]:
+    """Assets other than documents, sorted by role and name."""
+    with connection.cursor(row_factory=class_row(AssetRow)) as cursor:
+        return cursor.execute(
+            """
+            select role, asset, label as owner, payee
+            from assets join owners using (owner_id) left join payee_bindings using (owner_id)
+            order by role, asset collate "C"
+            """
+        ).fetchall()
 
 
 def unknown_owner(owner: str) -> InputError:

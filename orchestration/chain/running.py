@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 POLL_S: Final = 0.5
 STEPS_ONCE_MAX: Final = 1_000_000  # a chain of a billion blocks in ranges of a thousand
+MOVES_MAX: Final = 20  # looks at a node that contradicts itself, half a second apart
 
 
 def open_indexer(
@@ -68,6 +69,7 @@ def index_once(
     *,
     may_rewind_finalized: bool = False,
     seen: Callable[[Step], None] = lambda _step: None,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> Step:
     """Indexes up to the head, and says where that is.
 
@@ -76,12 +78,18 @@ def index_once(
     """
     with connect(settings.require("postgres"), autocommit=True) as connection:
         indexer = open_indexer(settings, connection, may_rewind_finalized=may_rewind_finalized)
+        moves = 0
         for _ in range(STEPS_ONCE_MAX):
             step = indexer.step()
             seen(step)
             if step.did is Did.BEHIND or step.indexed_block >= step.head_block:
                 return step
-    raise NodeUnavailableError("The chain moved all the time: index again.")
+            if step.did is Did.IDLE:
+                moves += 1
+                sleep(POLL_S)
+            if moves > MOVES_MAX:
+                break
+    raise NodeUnavailableError("The node contradicts itself: index again, or use another node.")
 
 
 def index_forever(
@@ -113,8 +121,9 @@ def index_forever(
                     step = indexer.step()
                     if step.did in (Did.ADVANCED, Did.REWOUND):
                         log.info({"msg": f"chain {step.did}", "block": step.indexed_block})
-                    at_head = step.indexed_block >= step.head_block or step.did is Did.BEHIND
-                    stopped = wait(poll_s if at_head else 0.0)
+                    at_head = step.indexed_block >= step.head_block
+                    rests = at_head or step.did in (Did.IDLE, Did.BEHIND)
+                    stopped = wait(poll_s if rests else 0.0)
         except (UnavailableError, RpcError, psycopg.OperationalError) as error:
             log.warning({"msg": "the chain is not indexed", "error": " ".join(str(error).split())})
             stopped = wait(poll_s * 4)

@@ -6,11 +6,11 @@ import pytest
 
 from distributary.settings import Settings
 from distributary.store import connect
-from orchestration.chain.client import Client
-from orchestration.chain.errors import ChainStopError
+from orchestration.chain.client import Block, Client
+from orchestration.chain.errors import ChainStopError, NodeUnavailableError
 from orchestration.chain.indexer import Did, Indexer, Step
 from orchestration.chain.rows import Database, cut_block, read_progress
-from orchestration.chain.running import open_indexer
+from orchestration.chain.running import index_once, open_indexer
 from tests.anvil_node import AnvilNode, StartNode
 from tests.chain_contract import CUSTOMER, OTHER, LocalContract, deploy
 
@@ -209,6 +209,47 @@ def test_step__node_leaves_a_deposit_out__stops_at_the_next_one(
 
     assert stopped.value.code == "events_missing"
     assert deposits(database) == []
+
+
+def test_step__another_node_calls_fewer_blocks_final__ours_stay_final(
+    local_contract: LocalContract, database: Database
+) -> None:
+    chain = local_contract
+    chain.node.mine(20)
+    indexer = open_(chain, database)
+    to_head(indexer)
+    before = cut_block(database)
+
+    class Cautious(Client):
+        def block(self, which: int | str) -> Block | None:
+            return super().block(1 if which == "finalized" else which)
+
+    indexer.client = Cautious(chain.node.url)
+    chain.node.mine(5)
+    to_head(indexer)
+
+    assert cut_block(database) == before
+
+
+def test_index_once__node_mixes_two_branches__is_given_up(
+    local_contract: LocalContract, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = local_contract
+    chain.node.mine(20)
+    honest = Client.block
+
+    def mixed(client: Client, which: int | str) -> Block | None:
+        block = honest(client, which)
+        return replace(block, parent_hash=bytes(32)) if block and block.number % 2 else block
+
+    monkeypatch.setattr(Client, "block", mixed)
+    settings = replace(chain.settings, postgres=dsn)
+    slept: list[float] = []
+
+    with pytest.raises(NodeUnavailableError, match="contradicts itself"):
+        index_once(settings, sleep=slept.append)
+
+    assert slept == [0.5] * 21
 
 
 def test_step__old_head__the_node_is_called_stale(

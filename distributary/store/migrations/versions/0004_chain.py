@@ -172,6 +172,8 @@ GRANTS = (
     "grant select, insert on chain_contract to distributary_indexer",
     "grant select, insert, delete on chain_blocks, chain_events to distributary_indexer",
     "grant select, insert, update on chain_progress to distributary_indexer",
+    # The totals that the contract states are held against the sums before them.
+    "grant select on chain_deposits, chain_withdrawals to distributary_indexer",
     f"""
     grant select on chain_contract, chain_blocks, chain_events, chain_progress, assets,
         {", ".join(VIEWS)}
