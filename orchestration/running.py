@@ -7,17 +7,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
+from distributary.epochs import Closer
 from distributary.errors import DistributaryError, UnavailableError
 from distributary.keys import write_private
 from distributary.rewards.leaves import Leaf
 from distributary.settings import Settings
 from distributary.store import connect
 from distributary.store.built_rewards import read_leaves
+from distributary.store.epochs import find_epoch
 from orchestration.chain import local
 from orchestration.chain.client import Client, open_client
 from orchestration.chain.contract import Contract, open_token
 from orchestration.chain.deploy import check_contract
-from orchestration.chain.rows import read_progress
+from orchestration.chain.rows import read_progress, require_cut_block
 from orchestration.chain.running import index_once
 from orchestration.dbt import Built, Dbt
 from orchestration.settlement.actions import Actions
@@ -156,8 +158,7 @@ def index_waiter(
 
     def catch_up(block: int) -> None:
         for _ in range(INDEX_LOOKS_MAX):
-            with suppress_running():
-                index_once(settings)
+            index_to_head(settings)
             progress = read_progress(connection)
             if progress and progress.finalized_block >= block:
                 return
@@ -198,8 +199,7 @@ def compare(settings: Settings, connection: Database) -> tuple[int, list[Figure]
         StopError: `indexer_behind`.
         UnavailableError: Postgres or the node does not answer.
     """
-    with suppress_running():
-        index_once(settings)
+    index_to_head(settings)
     client = open_client(settings)
     contract, deployment = check_contract(settings, client)
     return Reconciler(connection, contract, open_token(client, deployment.token)).run()
@@ -256,3 +256,27 @@ def suppress_running() -> Iterator[None]:
     except UnavailableError as error:
         if error.code != "index_running":
             raise
+
+
+def close_epoch(settings: Settings) -> tuple[int, str]:
+    """Closes the open epoch, or completes a close broken off; its number and manifest hash.
+
+    Raises:
+        DistributaryError: `books_disagree`, `lake_file_damaged`.
+    """
+    index_to_head(settings)
+    with connect(settings.require("postgres"), autocommit=True) as connection:
+        closer = Closer(
+            settings.lake_path,
+            settings.domain,
+            purchases_before_s=SystemClock().now_s() - settings.retention_s,
+            read_cut=lambda: require_cut_block(connection),
+        )
+        epoch = closer.close(connection)
+        return epoch, str(find_epoch(connection, epoch).manifest_hash)
+
+
+def index_to_head(settings: Settings) -> None:
+    """Indexes what there is, where no indexer is at work."""
+    with suppress_running():
+        index_once(settings)

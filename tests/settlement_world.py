@@ -94,6 +94,14 @@ class World:
         with connect(self.dsn, autocommit=True) as connection:
             return Closer(self.lake, DOMAIN, read_cut=lambda: cut).close(connection)
 
+    def close_one(self, answers: int = 4) -> int:
+        """An epoch with answers, closed; from now on only the settler's clock mines."""
+        self.chain.client.ask("evm_setAutomine", True)
+        self.answer(answers)
+        epoch = self.close()
+        self.chain.client.ask("evm_setAutomine", False)
+        return epoch
+
     def mine(self, blocks: int = 1) -> None:
         self.chain.client.ask("anvil_mine", hex(blocks), hex(1))
 

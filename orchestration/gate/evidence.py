@@ -114,7 +114,8 @@ def gather(connection: Connection[TupleRow], lake: Path, posted: Posted, built: 
         trailing_units=_trailing(connection, posted.from_epoch),
         released=_released(connection),
         files=list_files(lake, manifest),
-        tests={node.name: node.status for node in built.tests},
+        # Exposures are nodes as well, which do nothing.
+        tests={node.name: node.status for node in built.tests if node.kind == "test"},
     )
 
 

@@ -80,17 +80,30 @@ class Settlement:
             StopError: a named stop; running again goes on from there.
             UnavailableError: Postgres or the node does not answer.
         """
+        self.begin()
+        self.commit_epochs()
+        self.bind_owners()
+        while not self.report.waiting and self.compute():
+            self.finish()
+        return self.report
+
+    def begin(self) -> None:
+        """Checks contract and chain, and ends what an earlier run left in flight."""
         self.actions.contract.check()
         self.recover()
         self.check_not_ahead()
-        self.commit_epochs()
-        self.bind_owners()
+
+    def compute(self) -> Posted | None:
+        """The posting in flight, or the next one, computed; None where there is none."""
+        return postings.posting_in_flight(self.connection) or self.next_posting()
+
+    def finish(self) -> None:
+        """Takes the posting in flight to its end, or to where it waits."""
         while not self.report.waiting:
-            posting = postings.posting_in_flight(self.connection) or self.next_posting()
+            posting = postings.posting_in_flight(self.connection)
             if posting is None:
-                break
+                return
             self.advance(posting)
-        return self.report
 
     def recover(self) -> None:
         """Ends the transaction that an earlier run left; what it did is read from the chain."""

@@ -16,6 +16,8 @@ from orchestration.settlement.rows import Transactions, take_settler_lock
 from orchestration.settlement.signer import KeystoreSigner
 from orchestration.settlement.transactor import Call, Patience, Transactor
 from tests.anvil_node import AnvilNode
+from tests.chain_contract import deploy
+from tests.settlement_world import World
 from tests.settler_chain import SettlerChain
 from tests.settler_model import SettlerModel, SettlingClock
 from tests.strict_node import StrictNode
@@ -94,3 +96,11 @@ def transactor(node, key, clock, connection) -> Transactor:
         patience=Patience(poll_s=1, looks_max=40),
         clock=clock,
     )
+
+
+@pytest.fixture
+def world(fresh_database, tmp_path, start_node) -> World:
+    """A contract with deposits on a chain of this test, a lake and a database."""
+    made = World(fresh_database(), tmp_path / "lake", deploy(start_node()))
+    made.mine(10)
+    return made
