@@ -252,3 +252,29 @@ def test_keys__of_a_run__are_in_no_output(run: Run, alice: str, home: Path) -> N
     results = [run("deposit", 5), run("balance"), run("withdraw"), run("freeze", "--yes")]
 
     assert not any(secret in result.out + result.err for result in results)
+
+
+def test_epoch_close__with_a_contract__takes_the_last_finalized_block_that_is_indexed(
+    run: Run, alice: str, local_contract: LocalContract
+) -> None:
+    local_contract.node.mine(20)
+
+    refused = run("epoch", "close", 1)
+    run("index", "--once")
+    local_contract.node.mine(5)  # not indexed yet
+    closed = run("epoch", "close", 1, "--json").json
+
+    assert "not_indexed" in refused.err
+    manifest = json.loads(Path(closed["manifest"]).read_text())
+    assert manifest["cut_block"] == local_contract.node.head - 5 - 8
+    assert manifest["contract"] == local_contract.contract.address
+
+
+def test_epoch_close__without_a_contract__has_no_cut(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DISTRIBUTARY_CHAIN")
+
+    closed = run("epoch", "close", 1, "--json").json
+
+    assert json.loads(Path(closed["manifest"]).read_text())["cut_block"] is None
