@@ -13,6 +13,7 @@ import dagster as dg
 from distributary.settings import load_settings
 from distributary.store import connect
 from orchestration import running
+from orchestration.closing import close_epoch
 from orchestration.settlement.stops import StopError
 from orchestration.watching import indexer_lag, stuck_states
 
@@ -35,8 +36,12 @@ indexed_chain = dg.AssetSpec("indexed_chain", group_name="chain", kinds={"postgr
 @dg.asset(deps=[recorded_answers, indexed_chain], group_name="settlement", kinds={"parquet"})
 def closed_epoch() -> dg.MaterializeResult[None]:
     """The open epoch, closed: its answers manifest is fixed."""
-    epoch, manifest_hash = running.close_epoch(load_settings())
-    return dg.MaterializeResult(metadata={"epoch": epoch, "answers_manifest": manifest_hash})
+    settings = load_settings()
+    running.index_to_head(settings)
+    closed = close_epoch(settings)
+    return dg.MaterializeResult(
+        metadata={"epoch": closed.epoch, "answers_manifest": str(closed.manifest_hash)}
+    )
 
 
 @dg.asset(deps=[closed_epoch], group_name="settlement", kinds={"ethereum"})

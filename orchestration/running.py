@@ -7,19 +7,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from distributary.epochs import Closer
+import psycopg
+
 from distributary.errors import DistributaryError, UnavailableError
 from distributary.keys import write_private
 from distributary.rewards.leaves import Leaf
 from distributary.settings import Settings
 from distributary.store import connect
 from distributary.store.built_rewards import read_leaves
-from distributary.store.epochs import find_epoch
 from orchestration.chain import local
 from orchestration.chain.client import Client, open_client
 from orchestration.chain.contract import Contract, open_token
 from orchestration.chain.deploy import check_contract
-from orchestration.chain.rows import read_progress, require_cut_block
+from orchestration.chain.rows import read_progress
 from orchestration.chain.running import index_once
 from orchestration.dbt import Built, Dbt
 from orchestration.settlement.actions import Actions
@@ -89,9 +89,16 @@ def open_settlement(
     client = open_client(settings)
     signer = open_signer(settings, client)
     opened, _ = check_contract(settings, client)
-    with connect(settings.require("postgres"), autocommit=True) as connection:
-        take_settler_lock(connection)
-        yield _assemble(settings, client, signer, opened, connection, wait_s_max, clock, checkpoint)
+    try:
+        with connect(settings.require("postgres"), autocommit=True) as connection:
+            take_settler_lock(connection)
+            yield _assemble(
+                settings, client, signer, opened, connection, wait_s_max, clock, checkpoint
+            )
+    except psycopg.OperationalError as error:
+        # The lock went with the connection, and what was signed is stored.
+        reason = " ".join(str(error).split())[:200]
+        raise UnavailableError(f"Postgres went away: run it again ({reason}).") from error
 
 
 def _assemble(
@@ -256,24 +263,6 @@ def suppress_running() -> Iterator[None]:
     except UnavailableError as error:
         if error.code != "index_running":
             raise
-
-
-def close_epoch(settings: Settings) -> tuple[int, str]:
-    """Closes the open epoch, or completes a close broken off; its number and manifest hash.
-
-    Raises:
-        DistributaryError: `books_disagree`, `lake_file_damaged`.
-    """
-    index_to_head(settings)
-    with connect(settings.require("postgres"), autocommit=True) as connection:
-        closer = Closer(
-            settings.lake_path,
-            settings.domain,
-            purchases_before_s=SystemClock().now_s() - settings.retention_s,
-            read_cut=lambda: require_cut_block(connection),
-        )
-        epoch = closer.close(connection)
-        return epoch, str(find_epoch(connection, epoch).manifest_hash)
 
 
 def index_to_head(settings: Settings) -> None:

@@ -1,0 +1,161 @@
+"""Disputes, pauses and drops: a posting's ends that are not an active root."""
+
+import pytest
+
+from orchestration.chain import local
+from orchestration.settlement.stops import StopError
+from tests.money_model import check_money
+from tests.settlement_world import World, run
+
+DISPUTER = 5
+
+
+def post_only(world: World) -> None:
+    """A run that ends while the root is pending: nothing is waited for."""
+    world.close_one()
+    report = run(world, wait_s_max=0)
+    assert (report.posted, report.active) == ([1], [])
+    assert report.waiting["for"] == "activation"
+
+
+def do(world: World, number: int, function: str, *arguments: object) -> None:
+    """A transaction of somebody else, mined at once."""
+    world.ask("evm_setAutomine", True)
+    world.chain.do(number, function, *arguments)
+    world.ask("evm_setAutomine", False)
+    world.mine(5)
+
+
+def dispute(world: World) -> None:
+    world.ask("evm_setAutomine", True)
+    sender, bond = world.chain.sender(DISPUTER), int(world.chain.contract.read("bondNow"))
+    local.mint_missing(sender, world.chain.token, bond)
+    approval = world.chain.token.encode("approve", world.chain.contract.address, bond)
+    sender.send(world.chain.token.address, approval, "approve")
+    world.chain.do(DISPUTER, "depositBond", bond)
+    world.chain.do(DISPUTER, "dispute")
+    world.ask("evm_setAutomine", False)
+    world.mine(5)
+
+
+def top_up_bond(world: World) -> None:
+    world.ask("evm_setAutomine", True)
+    sender, bond = world.chain.sender(local.SETTLER), 4 * int(world.chain.contract.read("bondNow"))
+    local.mint_missing(sender, world.chain.token, bond)
+    approval = world.chain.token.encode("approve", world.chain.contract.address, bond)
+    sender.send(world.chain.token.address, approval, "approve")
+    world.chain.do(local.SETTLER, "depositBond", bond)
+    world.ask("evm_setAutomine", False)
+
+
+def states(world: World) -> list[tuple[int, int, str]]:
+    import psycopg
+
+    with psycopg.connect(world.dsn) as connection:
+        return connection.execute(
+            "select from_epoch, attempt, state from postings order by posting_id"
+        ).fetchall()
+
+
+@pytest.fixture
+def slow_world(fresh_database, tmp_path, start_node) -> World:
+    """As `world`, with a delay that leaves time for a dispute."""
+    from orchestration.chain.deploy import Terms
+    from tests.chain_contract import deploy
+
+    terms = Terms(activation_delay_s=50, arbiter_deadline_s=100, fail_safe_s=3600)
+    made = World(fresh_database(), tmp_path / "lake", deploy(start_node(), terms=terms))
+    made.mine(10)
+    return made
+
+
+def test_settle__dispute_upheld__the_next_attempt_carries_the_same_epochs(slow_world):
+    post_only(slow_world)
+    dispute(slow_world)
+    assert run(slow_world, wait_s_max=0).waiting["for"] == "arbiter"
+    do(slow_world, local.ARBITER, "resolveDispute", True)
+    top_up_bond(slow_world)
+    report = run(slow_world, wait_s_max=100)
+    assert report.rejected == [1]
+    assert report.active == [2]
+    assert states(slow_world) == [(1, 1, "rejected"), (1, 2, "active")]
+    check_money(slow_world)
+
+
+def test_settle__dispute_lost__the_root_becomes_active(slow_world):
+    post_only(slow_world)
+    dispute(slow_world)
+    do(slow_world, local.ARBITER, "resolveDispute", False)
+    assert run(slow_world, wait_s_max=100).active == [1]
+    check_money(slow_world)
+
+
+def test_settle__arbiter_silent__the_dispute_is_expired_and_the_epochs_go_again(slow_world):
+    post_only(slow_world)
+    dispute(slow_world)
+    slow_world.mine(150)
+    top_up_bond(slow_world)
+    report = run(slow_world, wait_s_max=100)
+    assert report.rejected == [1]
+    assert report.active == [2]
+    check_money(slow_world)
+
+
+def test_settle__bond_lost_and_not_topped_up__is_a_named_stop(slow_world):
+    post_only(slow_world)
+    dispute(slow_world)
+    do(slow_world, local.ARBITER, "resolveDispute", True)
+    with pytest.raises(StopError) as stop:
+        run(slow_world, wait_s_max=100)
+    assert stop.value.code == "bond_too_low"
+    check_money(slow_world, settled=False)
+
+
+def test_settle__posting_paused__is_a_named_stop_and_goes_on_later(world):
+    world.close_one()
+    flag = world.chain.contract.read("PAUSE_POST")
+    do(world, local.OWNER, "pause", flag)
+    with pytest.raises(StopError) as stop:
+        run(world)
+    assert stop.value.code == "call_refused"
+    assert "paused" in str(stop.value)
+    do(world, local.OWNER, "unpause", flag)
+    assert run(world).active == [1]
+    check_money(world)
+
+
+def test_settle__somebody_else_activates__is_read_from_the_chain(slow_world):
+    post_only(slow_world)
+    slow_world.mine(60)
+    do(slow_world, DISPUTER, "activateRoot")
+    assert run(slow_world).active == [1]
+    check_money(slow_world)
+
+
+def test_settle__a_fail_safe_withdrawal_after_computing__makes_a_new_attempt(world, monkeypatch):
+    """The pin of the computed posting is too early by then."""
+    world.close_one()
+
+    def moved(contract, block):
+        state = real(contract, block)
+        return type(state)(state.block, state.next_commit, state.active_root, state.pending, 10**6)
+
+    from orchestration.settlement.contract import SettlementContract
+
+    real = SettlementContract.state
+
+    def stop(name: str) -> None:
+        if name == "after computed":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(world, checkpoint=stop)
+    monkeypatch.setattr(SettlementContract, "state", moved)
+    monkeypatch.setattr(SettlementContract, "pinned_block_min", lambda _: 10**6)
+    with pytest.raises(StopError) as behind:
+        run(world)
+    assert behind.value.code == "indexer_behind"
+    assert states(world) == [(1, 1, "rejected")]
+    monkeypatch.undo()
+    assert run(world).active == [2] or states(world)[-1] == (1, 2, "active")
+    check_money(world)
