@@ -24,7 +24,7 @@ PROJECT: Final = next(
     (p for p in (_ROOT / "dbt_project", _ROOT / "distributary" / "dbt_project") if p.is_dir()),
     _ROOT / "dbt_project",
 )
-NAMED_MAX: Final = 10  # failures named in an error; the rest is in dbt's log
+NAMED_MAX: Final = 20  # failures named in an error; the rest is in dbt's log
 _ENVIRONMENT: Final = threading.Lock()
 
 

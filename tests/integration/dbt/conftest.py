@@ -1,7 +1,6 @@
 """One database with the schema for all tests of dbt here, and dbt for both of its targets."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
@@ -13,19 +12,18 @@ from tests.integration.dbt.worlds import World, make_rules, prepare
 from tests.servers import unique
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def dsn(postgres: str) -> Iterator[str]:
-    """A database with the schema, for one file of tests: parsing the project costs seconds."""
+    """A database with the schema, for all tests of dbt: parsing the project costs seconds."""
     name = unique("dbt").replace("-", "_")
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(f"create database {name}")
-    yield (made := urlsplit(postgres)._replace(path=f"/{name}").geturl())
+    yield urlsplit(postgres)._replace(path=f"/{name}").geturl()
     with psycopg.connect(postgres, autocommit=True) as connection:
         connection.execute(f"drop database {name} with (force)")
-    assert made
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def world(dsn: str, tmp_path_factory: pytest.TempPathFactory) -> World:
     """An empty lake and a prepared database."""
     migrate(dsn)
@@ -34,19 +32,13 @@ def world(dsn: str, tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(dsn, folder / "lake", folder / "rules", splits=make_rules(folder / "rules"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def analyst(dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
     """dbt as analysts run it."""
     return Dbt(dsn, tmp_path_factory.mktemp("dbt-analyst"), "analyst")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def settlement(dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
     """dbt as settlement runs it."""
     return Dbt(dsn, tmp_path_factory.mktemp("dbt-settlement"), "settlement")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """An empty folder."""
-    return tmp_path
