@@ -3,9 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-POST_GAS: Final = (
-    120_000  # of `postRoot` and `activateRoot`, with room: the tests' snapshot has less
-)
+POST_GAS: Final = 200_000  # of `postRoot` and `activateRoot` together, with room
 BASIS_POINTS: Final = 10_000
 TOKEN_UNITS: Final = 10**18
 
