@@ -207,15 +207,16 @@ def read_leaves(lake: Path, posting: Posted) -> list[Leaf]:
         StopError: `inputs_altered`: the file gives another root.
         DistributaryError: `lake_file_damaged`.
     """
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
     manifest = inputs.posting_manifest(lake, posting)
     path = lake / manifest.folder / "leaves.parquet"
     try:
         rows = pq.read_table(path, columns=["kind", "address", "cumulative_units"]).to_pylist()
-    except OSError as error:
+    except (OSError, pa.ArrowException) as error:
         raise DistributaryError(
-            "The leaves of a posting are missing: restore the lake.",
+            "The leaves of a posting are missing or damaged: restore the lake.",
             value=str(path),
             code="lake_file_damaged",
         ) from error

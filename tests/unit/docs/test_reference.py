@@ -20,6 +20,7 @@ from distributary.store import epochs, fence
 from distributary.supervise import FINAL
 from docs.generate import TABLES, rewrite
 from orchestration.chain.rows import INDEXER_LOCK
+from orchestration.settlement.rows import SETTLER_LOCK
 from tests.unit.docs.reading import (
     CODES_NOT_LITERAL,
     DECODING,
@@ -123,7 +124,8 @@ def test_tables__of_the_migrations__are_those_of_the_reference() -> None:
     named = set(re.findall(r"\| `(distributary_\w+)` \|", text))
     folder = "distributary.store.migrations.versions"
     migrations = [
-        importlib.import_module(f"{folder}.{name}") for name in ("0003_events", "0004_chain")
+        importlib.import_module(f"{folder}.{name}")
+        for name in ("0003_events", "0004_chain", "0006_settlement")
     ]
     assert named == {role for migration in migrations for role in migration.ROLES}
 
@@ -132,7 +134,7 @@ def test_advisory_locks__of_the_code__differ_and_are_those_of_the_reference() ->
     migrations = (ROOT / "distributary/store/migrations/env.py").read_text()
     migration = int(re.findall(r"MIGRATION_LOCK = ([\d_]+)", migrations)[0])
     used = [migration, fence.EPOCH_FENCE, epochs.CLOSING_LOCK, publisher.PUBLISHER_LOCK]
-    used.append(INDEXER_LOCK)
+    used += [INDEXER_LOCK, SETTLER_LOCK]
     assert used == [int(name) for name in names("Tables of Postgres", "number")]
     assert len(set(used)) == len(used)
 

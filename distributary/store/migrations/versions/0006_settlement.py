@@ -258,6 +258,8 @@ GRANTS = (
     do $$ begin create role distributary_settler nologin;
     exception when duplicate_object or unique_violation then null; end $$
     """,
+    # What dbt reads and settlement writes of a posting's inputs.
+    "grant distributary_settlement to distributary_settler",
     "grant select, insert, update on transactions, epoch_commits, postings to distributary_settler",
     "grant select, insert on epoch_releases to distributary_settler",
     "grant select on transactions, epoch_commits, postings, epoch_releases to distributary_analyst",
