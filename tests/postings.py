@@ -7,12 +7,14 @@ from typing import Any
 
 import pyarrow as pa
 
+from distributary.answers import Answer
 from distributary.attribution.weights import WHOLE
 from distributary.canonical import canonical_json, sha256_hex
 from distributary.epochs import counts_by_outcome, manifest_path
 from distributary.lake.compaction import _write
-from distributary.lake.schema import ANSWERS
-from distributary.rewards.inputs import CARRIED, Inputs, write_inputs
+from distributary.lake.schema import ANSWERS, answers_table
+from distributary.recording.records import Lane, Outcome, Row, Weights
+from distributary.rewards.inputs import CARRIED, AccountFunds, Inputs, write_inputs
 from distributary.rewards.manifest import (
     ZERO_ROOT,
     PostedEpoch,
@@ -20,10 +22,20 @@ from distributary.rewards.manifest import (
     posting_folder,
     write_manifest,
 )
+from distributary.rewards.outputs import write_outputs
 from distributary.rewards.posting import rule_files
+from distributary.rewards.reference import compute
 from distributary.rules import load_catalogue
 from distributary.store.epochs import OutcomeCount
-from tests.signed_answers import ADMITTED_AT_MS, DOMAIN
+from tests.signed_answers import (
+    ADMITTED_AT_MS,
+    DOCUMENTS,
+    DOMAIN,
+    Customer,
+    batch,
+    bundle,
+    eight_weights,
+)
 
 TOPIC = "answers-topic"
 FIRST_BLOCK = 100
@@ -168,3 +180,32 @@ def _count(counted: dict[tuple[str, str | None], list[int]], table: pa.Table) ->
         sums = counted.setdefault((row["outcome"], row["reason"]), [0, 0])
         sums[0] += 1
         sums[1] += int(row["charge_units"])
+
+
+def signed_table(partition: int, answers: Sequence[Answer], weights: Weights) -> pa.Table:
+    """Answers judged as the attribution job judges them, all that are charged weighed alike."""
+    given = batch(Lane(TOPIC, 1, partition, 1), 0, list(answers))
+    rows = []
+    for weighed in bundle(given, weights=weights).weighed:
+        is_charged = weighed.judged.reason is None
+        outcome = Outcome.CHARGED if is_charged else Outcome.UNCHARGED
+        rows.append(Row(weighed.judged, outcome, weighed.weights))
+    return answers_table(TOPIC, partition, rows)
+
+
+def signed_posting(lake: Path, answers: int = 6) -> SettlementManifest:
+    """One epoch of signed answers and a refusal in two partitions, fully funded, with outputs."""
+    customers = [Customer(account=address(number)) for number in (1, 2)]
+    given = [customers[number % 2].answer(number) for number in range(answers)]
+    tables = [
+        signed_table(0, [*given[::2], customers[0].refused(answers)], eight_weights()),
+        signed_table(1, given[1::2], eight_weights()),
+    ]
+    inputs = Inputs(
+        accounts={address(number): AccountFunds(10**18, 0) for number in (1, 2)},
+        assets={("data", DOCUMENTS[0]): "author", ("node", "local"): "operator"},
+        bindings={"author": address(11)},
+    )
+    manifest = write_posting(lake, [write_epoch(lake, 1, tables)], inputs)
+    write_outputs(lake / manifest.folder, compute(lake, manifest))
+    return manifest

@@ -12,7 +12,8 @@ from distributary.errors import DistributaryError, ExitCode
 # Each module has `register(app)`; all are light, and import what they need inside their commands.
 GROUPS = (
     *("stack", "account", "deposit", "balance", "withdraw", "payee", "send", "tail", "datanet"),
-    *("owner", "run", "epoch", "chain", "settle", "gate", "reconcile", "trace", "demo"),
+    *("owner", "run", "epoch", "chain", "settle", "gate", "reconcile", "verify", "proof"),
+    *("trace", "demo"),
 )
 
 app = typer.Typer(
