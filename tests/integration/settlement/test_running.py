@@ -1,27 +1,37 @@
-"""Settlement as its command puts it together: dbt, reference, gate, contract."""
+"""Settlement as its commands put it together: dbt, reference, gate, contract."""
 
+import json
+import os
+import signal
+import time
 from dataclasses import replace
+from typing import Any
 
+import psycopg
 import pytest
+from typer.testing import CliRunner
 
-from distributary.store import connect
-from orchestration.running import compare, open_settlement
+from distributary.cli.main import app
+from distributary.settings import Settings
+from orchestration.dbt import Dbt
+from orchestration.running import open_settlement
 from tests.chain_contract import deploy
 from tests.money_model import check_money
-from tests.settlement_world import World
+from tests.settlement_world import PAYEE, World
 
 
 @pytest.fixture
 def world(fresh_database, tmp_path, start_node) -> World:
-    made = World(
-        fresh_database(), tmp_path / "lake", deploy(start_node("--block-time=1", "--mixed-mining"))
-    )
+    made = World(fresh_database(), tmp_path / "lake", deploy(start_node()))
     made.mine(10)
+    made.ask("evm_setIntervalMining", 1)
+    made.answer()
+    made.close()
     return made
 
 
 @pytest.fixture
-def settings(world, tmp_path):
+def settings(world, tmp_path) -> Settings:
     return replace(
         world.chain.settings,
         home=tmp_path / "home",
@@ -31,14 +41,75 @@ def settings(world, tmp_path):
     )
 
 
-def test_settle__closed_epoch__is_posted_by_dbt_reference_and_gate(world, settings):
-    world.answer()
-    world.close()
+@pytest.fixture
+def command(settings, monkeypatch):
+    """Runs a command of this installation and returns its JSON."""
+    for name in ("home", "lake", "postgres", "chain", "contract", "contract_block"):
+        monkeypatch.setenv(f"DISTRIBUTARY_{name.upper()}", str(getattr(settings, name)))
+    monkeypatch.setenv("DISTRIBUTARY_CONFIRMATIONS", "1")
+
+    def run(*arguments: str, code: int = 0) -> Any:
+        result = CliRunner().invoke(app, [*arguments, "--json"])
+        assert result.exit_code == code, (result.output, result.exception)
+        return json.loads(result.stdout)
+
+    return run
+
+
+@pytest.mark.timeout(600)
+def test_commands__from_a_closed_epoch__settle_check_and_reconcile(world, settings, command):
+    planned = command("settle", "--dry-run")
+    assert planned["commit"] == [1]
+    assert not (settings.home / "keys").exists()
+    settled = command("settle")
+    assert (settled["committed"], settled["active"], settled["waiting"]) == ([1], [1], {})
+    check_money(world)
+    found = command("gate", "1")
+    assert found["verdict"] == "passed"
+    assert (settings.home / "gate/gx/uncommitted/data_docs/local_site/index.html").exists()
+    assert command("reconcile")["differing"] == 0
+    # A claim is a movement that both sides must see.
+    with psycopg.connect(world.dsn) as connection:
+        assert connection.execute(
+            "select units > 0 from rewards.fct_reward_lines where payee = %s", (PAYEE,)
+        ).fetchall()
+        connection.execute("set session_replication_role = replica")
+        connection.execute("update settlement.posted_leaves set cumulative_units = 1 where kind=0")
+    differing = command("reconcile", code=1)
+    names = [each["name"] for each in differing["figures"] if each["difference"] != "0"]
+    assert names == ["active root", "earned total"]
+
+
+@pytest.mark.timeout(900)
+def test_settle__killed_inside_a_model_and_refreshed_by_an_analyst__gives_one_root(
+    world, settings, tmp_path
+):
+    pid = os.fork()
+    if not pid:
+        try:
+            with open_settlement(settings) as settlement:
+                settlement.run()
+        finally:
+            os._exit(0)
+    _wait_for_a_model(world.dsn)
+    os.kill(pid, signal.SIGKILL)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGKILL
+    Dbt(world.dsn, tmp_path / "analyst", "analyst").run(full_refresh=True)
     with open_settlement(settings) as settlement:
         report = settlement.run()
     assert report.active == [1]
     check_money(world)
-    with connect(settings.postgres, autocommit=True) as connection:
-        _, figures = compare(settings, connection)
-    assert [each for each in figures if each.difference] == []
-    assert (settings.home / "gate/gx/uncommitted/data_docs/local_site/index.html").exists()
+
+
+def _wait_for_a_model(dsn: str) -> None:
+    """Until dbt writes a table of rewards."""
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        for _ in range(3000):
+            row = connection.execute(
+                "select count(*) from pg_stat_activity where pid <> pg_backend_pid() "
+                "and datname = current_database() and query ~* 'fct_reward_lines'"
+            ).fetchone()
+            if row and row[0]:
+                return
+            time.sleep(0.05)
+    raise AssertionError("dbt never came to the rewards")
