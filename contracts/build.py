@@ -19,7 +19,7 @@ def compile_contract(name: str) -> dict[str, Any]:
     Raises:
         vyper.exceptions.VyperException: the source does not compile.
     """
-    import vyper  # noqa: PLC0415 - only the environment of the contracts has it
+    import vyper
 
     source = (FOLDER / f"{name}.vy").read_text()
     output = vyper.compile_code(

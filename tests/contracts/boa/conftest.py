@@ -5,11 +5,10 @@ from pathlib import Path
 import boa
 import pytest
 from hypothesis import HealthCheck, settings
-from world import World, address_of
+from world import World, address_of, deployed
 
 # Deployed once, before anything is anchored: each test starts from here.
-boa.env.time_travel(blocks=1_000)
-WORLD = World.deploy()
+WORLD = deployed()
 ODD_WORLD = World.deploy(boa.load(str(Path(__file__).parent / "OddToken.vy")))
 
 settings.register_profile(

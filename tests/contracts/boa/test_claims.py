@@ -41,9 +41,7 @@ def test_claim__on_behalf__pays_the_payees_own_recipient(
     assert world.token.balanceOf(attacker) == world.token.balanceOf(payee) == 0
 
 
-def test_set_recipient__to_zero__pays_the_payee_again(
-    world: World, book: Book, payee: str
-) -> None:
+def test_set_recipient__to_zero__pays_the_payee_again(world: World, book: Book, payee: str) -> None:
     world.contract.setRecipient(address_of("wallet"), sender=payee)
     world.contract.setRecipient(ZERO, sender=payee)
     assert world.contract.recipientOf(payee) == payee

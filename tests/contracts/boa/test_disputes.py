@@ -67,9 +67,7 @@ def test_dispute__by_the_settler__reverts(world: World, book: Book) -> None:
         world.contract.dispute(sender=world.settler)
 
 
-def test_dispute__when_the_delay_is_over__reverts(
-    world: World, book: Book, disputer: str
-) -> None:
+def test_dispute__when_the_delay_is_over__reverts(world: World, book: Book, disputer: str) -> None:
     boa.env.time_travel(seconds=ACTIVATION_DELAY_S)
     with boa.reverts("delay is over"):
         world.contract.dispute(sender=disputer)
@@ -255,9 +253,7 @@ def test_pause_of_disputes__stops_the_arbiters_deadline(
     world.contract.resolveDispute(True, sender=world.arbiter)
 
 
-def test_pause_of_disputes__that_lapsed__counts_only_its_own_time(
-    world: World, book: Book
-) -> None:
+def test_pause_of_disputes__that_lapsed__counts_only_its_own_time(world: World, book: Book) -> None:
     boa.env.time_travel(seconds=ACTIVATION_DELAY_S - 10)
     world.contract.pause(DISPUTE, sender=world.owner)
     boa.env.time_travel(seconds=world.contract.failSafeS() + 9)

@@ -164,9 +164,7 @@ def test_post_root__with_the_active_root_again__activates(world: World, book: Bo
     assert world.contract.claimedTotal() == 0
 
 
-def test_activate_root__after_its_delay__is_active(
-    world: World, book: Book, attacker: str
-) -> None:
+def test_activate_root__after_its_delay__is_active(world: World, book: Book, attacker: str) -> None:
     world.post(book)
     pinned = block() - 1
     boa.env.time_travel(seconds=ACTIVATION_DELAY_S)
