@@ -1,4 +1,4 @@
-"""Compiles the contracts into `contracts/artifacts`, with the Vyper of `requirements/contracts.txt`.
+"""Compiles the contracts into `contracts/artifacts`, by the Vyper of requirements/contracts.txt.
 
 Run as `.venv/contracts/bin/python -m contracts.build`; `--check` compares and writes nothing.
 """
