@@ -13,7 +13,7 @@ from distributary.errors import DistributaryError, ExitCode
 GROUPS = (
     *("stack", "account", "deposit", "balance", "withdraw", "payee", "send", "tail", "datanet"),
     *("owner", "run", "epoch", "chain", "settle", "gate", "reconcile", "verify", "proof"),
-    *("trace", "demo"),
+    *("statement", "funds", "trace", "demo"),
 )
 
 app = typer.Typer(
