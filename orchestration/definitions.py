@@ -52,7 +52,9 @@ def committed_epochs() -> dg.MaterializeResult[None]:
         settlement.commit_epochs()
         settlement.bind_owners()
         report = settlement.report
-    return dg.MaterializeResult(metadata={"epochs": report.committed, "bound": report.bound})
+    return dg.MaterializeResult(
+        metadata={"epochs": report.committed, "bound": report.bound, "refused": report.refused}
+    )
 
 
 @dg.asset(

@@ -74,7 +74,7 @@ class Actions:
         self._ensure(
             f"activate:{posting.posting_id}",
             self.contract.activate(),
-            lambda: self.final_state().active_root == posting.root,
+            lambda: self.final_state().has_active(posting),
         )
 
     def expire(self, posting: Posted) -> None:
@@ -115,7 +115,7 @@ class Actions:
 
 def _holds(state: ChainState, posting: Posted) -> bool:
     """Whether the chain has a posting, pending with all that was sent, or active already."""
-    if state.active_root == posting.root:
+    if state.has_active(posting):
         return True
     return state.pending is not None and (
         state.pending.root,

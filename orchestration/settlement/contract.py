@@ -40,9 +40,14 @@ class ChainState:
 
     block: int
     next_commit: int
+    next_epoch: int
     active_root: bytes
     pending: Pending | None
     pinned_block_min: int
+
+    def has_active(self, posting: Posted) -> bool:
+        """Whether a posting is the active one; one of empty epochs has its parent's root."""
+        return (self.active_root, self.next_epoch) == (posting.root, posting.to_epoch + 1)
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,7 @@ class SettlementContract:
         return ChainState(
             block,
             self.contract.read("nextCommit", at=block),
+            self.contract.read("nextEpoch", at=block),
             self.contract.read("activeRoot", at=block),
             pending,
             self.contract.read("minPinnedBlock", at=block),

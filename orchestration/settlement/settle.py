@@ -23,6 +23,9 @@ from orchestration.settlement.transactor import Outcome
 logger = logging.getLogger(__name__)
 
 WAIT_POLL_S: Final = 1.0
+# Each is a transaction that has to be final; more of them wait for the next run.
+BINDINGS_MAX: Final = 20
+SET_ASIDE: Final = frozenset(("call_refused", "posted_differs"))
 
 
 @dataclass
@@ -35,6 +38,7 @@ class Report:
         active: postings that became active, by number.
         rejected: postings that were rejected, by number.
         bound: owners that were bound on the chain.
+        refused: owners that the contract binds not so.
         waiting: why the rest waits, in a word, and what for; empty when nothing does.
     """
 
@@ -43,6 +47,7 @@ class Report:
     active: list[int] = field(default_factory=list)
     rejected: list[int] = field(default_factory=list)
     bound: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
     waiting: dict[str, Any] = field(default_factory=dict)
 
 
@@ -145,10 +150,20 @@ class Settlement:
             self.report.committed.append(epoch.epoch)
 
     def bind_owners(self) -> None:
-        """Carries bindings to the chain, so that a posting that pins a later block pays them."""
-        for owner, payee in unbound_on_chain(self.connection):
-            self.actions.bind(owner, payee)
-            self.report.bound.append(owner)
+        """Carries bindings to the chain, so that a posting that pins a later block pays them.
+
+        One that the contract refuses is set aside: its owner goes on earning into `unclaimed`.
+        """
+        for owner, payee in unbound_on_chain(self.connection)[:BINDINGS_MAX]:
+            try:
+                self.actions.bind(owner, payee)
+            except StopError as stop:
+                if stop.code not in SET_ASIDE:
+                    raise
+                logger.warning({"msg": "binding refused", "owner": owner, "why": str(stop)})
+                self.report.refused.append(owner)
+            else:
+                self.report.bound.append(owner)
 
     def next_posting(self) -> Posted | None:
         """Computes the next posting, unless there is nothing to post or gas is too dear."""
@@ -191,7 +206,7 @@ class Settlement:
 
     def _send(self, posting: Posted) -> None:
         state = self.actions.final_state()
-        is_there = state.pending is not None or state.active_root == posting.root
+        is_there = state.pending is not None or state.has_active(posting)
         if not is_there and state.pinned_block_min > posting.pinned_block:
             return self._reject(posting, "pin_too_early")
         if not is_there and (missing := self.actions.contract.bond_missing_units()):
@@ -204,7 +219,7 @@ class Settlement:
 
     def _follow(self, posting: Posted, state: ChainState) -> None:
         """What became of a posting that was sent."""
-        if state.active_root == posting.root:
+        if state.has_active(posting):
             self._activated(posting, state.block)
         elif state.active_root != posting.parent_root:
             raise StopError("active_differs", value="0x" + state.active_root.hex())
@@ -218,7 +233,7 @@ class Settlement:
     def _await(self, posting: Posted, pending: Pending) -> None:
         """Waits out the delay where that is short, then activates."""
         due = pending.active_at_s
-        for _ in range(self.wait_s_max):
+        for _ in range(self.wait_s_max + 1):
             head = self.actions.node.block("latest")
             if head.at_s >= due:
                 return self.actions.activate(posting)

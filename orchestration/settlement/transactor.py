@@ -181,7 +181,7 @@ class Transactor:
         final = self.final_block(head)
         if self.node.nonce(self.rows.sender, final) <= nonce:
             return None
-        if self._find_mined(self.rows.live()):
+        if any(self.node.receipt(row.hash) for row in self.rows.live()):
             return None
         self.checkpoint("before lost")
         self.rows.lose()

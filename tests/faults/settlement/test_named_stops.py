@@ -14,7 +14,7 @@ from orchestration.chain.errors import ChainStopError
 from orchestration.settlement.holding import HoldPolicy
 from orchestration.settlement.stops import StopError
 from tests.money_model import check_money
-from tests.settlement_world import World, run
+from tests.settlement_world import OWNER, World, run
 from tests.strict_node import SEND, StrictNode
 
 
@@ -224,6 +224,15 @@ def test_settle__reorg_while_it_works__ends_once(world):
     check_money(world)
 
 
+def test_settle__binding_that_the_contract_refuses__is_set_aside_and_halts_nothing(world):
+    # Bound by somebody else on the chain, to another address.
+    world.chain.do(local.SETTLER, "bindOwner", OWNER, "0x" + "8" * 40)
+    world.close_one()
+    report = run(world)
+    assert (report.refused, report.bound, report.active) == ([OWNER], [], [1])
+    check_money(world)
+
+
 def test_settle__empty_epoch__is_covered_by_a_posting(world):
     world.ask("evm_setAutomine", True)
     epoch = world.close()
@@ -231,4 +240,15 @@ def test_settle__empty_epoch__is_covered_by_a_posting(world):
     report = run(world)
     assert report.committed == [epoch]
     assert report.active == [1]
+    check_money(world)
+
+
+def test_settle__empty_epoch_after_a_posting__is_posted_with_the_same_root(world):
+    for posting in (1, 2):
+        world.ask("evm_setAutomine", True)
+        epoch = world.close()
+        world.ask("evm_setAutomine", False)
+        report = run(world)
+        assert (report.posted, report.active) == ([posting], [posting])
+        assert world.chain.contract.read("nextEpoch") == epoch + 1
     check_money(world)

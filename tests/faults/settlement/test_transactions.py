@@ -134,6 +134,20 @@ def test_execute__reorg_after_mining__is_mined_again_once(transactor, call, chai
     assert states(transactor) == [(0, 0, "finalized")]
 
 
+def test_execute__receipt_of_a_block_that_is_gone__is_not_believed(transactor, call, chain, node):
+    looks = []
+
+    def of_another_block(_asked, real):
+        looks.append(real)
+        return real | {"blockHash": "0x" + "1" * 64} if real and len(looks) < 30 else real
+
+    node.overrides["eth_getTransactionReceipt"] = of_another_block
+    assert transactor.execute("commit:1", call) is Outcome.SUCCEEDED
+    assert len(looks) > 30
+    assert chain.count(call.to) == 1
+    assert states(transactor) == [(0, 0, "finalized")]
+
+
 def test_execute__reorg_deeper_than_final__sends_the_stored_bytes_again(transactor, call, chain):
     transactor.execute("commit:1", call)
     chain.ask("anvil_reorg", chain.head() - 2, [])

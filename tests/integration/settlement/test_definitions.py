@@ -28,7 +28,7 @@ class Settling:
     def __init__(self, stop: StopError | None = None) -> None:
         self.done: list[str] = []
         self.stop = stop
-        self.report = SimpleNamespace(committed=[1], bound=[], active=[1], waiting={})
+        self.report = SimpleNamespace(committed=[1], bound=[], refused=[], active=[1], waiting={})
 
     def begin(self) -> None:
         self.done.append("begin")
