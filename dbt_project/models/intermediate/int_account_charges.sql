@@ -1,7 +1,7 @@
 -- What each account's answers cost in each epoch, funded or not.
 {{ config(
     materialized='incremental', incremental_strategy='replace', unique_key='epoch',
-    pre_hook="{{ give_memory() }}"
+    pre_hook="{{ for_millions() }}"
 ) }}
 
 with

@@ -1,5 +1,5 @@
 -- Paid charges summed by all that decides how they divide over roles.
-{{ config(pre_hook="{{ give_memory() }}") }}
+{{ config(pre_hook="{{ for_millions() }}") }}
 
 with
 

@@ -1,5 +1,7 @@
 -- The charges of accounts that are not paid at once, one by one: whole charges only, the older
 -- epoch first, then by request hash; one that does not fit waits, and the next is tried.
+{{ config(pre_hook="{{ for_millions() }}") }}
+
 with
 
 epochs as (

@@ -1,7 +1,7 @@
 -- Charge · basis points · attribution by document. The charge stands on every attribution row, so
 -- the millions of them are summed without a join, as if each had its epoch's usual data share; the
 -- answers of which that is not true are looked up, and what is too much or too little is mended.
-{{ config(pre_hook="{{ give_memory() }}") }}
+{{ config(pre_hook="{{ for_millions() }}") }}
 
 with
 

@@ -2,7 +2,7 @@
 -- to owners who were bound since, and what is refunded.
 {{ config(
     materialized='incremental', incremental_strategy='replace', unique_key='epoch',
-    on_schema_change='fail', pre_hook="{{ give_memory() }}"
+    on_schema_change='fail', pre_hook="{{ for_millions() }}"
 ) }}
 
 with

@@ -325,6 +325,10 @@ CORRUPTIONS = (
     """
     insert into settlement.posted_leaves values (%(id)s, 1, '0x' || repeat('a', 40), 1)
     """,
+    """
+    insert into rewards.fct_reward_lines
+    values (%(id)s, 1000000, 'node', 'x', '', '0x' || repeat('b', 40), -9, null, false)
+    """,
     "insert into chain_blocks values (1, sha256('1'), sha256('0'), 1)",
     """
     insert into chain_events values
