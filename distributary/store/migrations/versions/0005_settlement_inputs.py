@@ -8,6 +8,7 @@ branch_labels = None
 depends_on = None
 
 ROLE = "distributary_settlement"
+ROLES = (ROLE,)
 ANALYST = "distributary_analyst"
 
 RULES = (
