@@ -9,6 +9,7 @@ from distributary.errors import ExitCode
 
 if TYPE_CHECKING:
     from distributary.rewards.findings import Report
+    from distributary.rewards.verify import Chain
 
 
 def register(app: typer.Typer) -> None:
@@ -20,6 +21,9 @@ def verify(
     posting: Annotated[str, typer.Argument(help="An epoch, or the path of a settlement manifest.")],
     root: Annotated[
         str, typer.Option(help="The root that the contract has; default that of tree.json.")
+    ] = "",
+    rpc: Annotated[
+        str, typer.Option(help="URL of a node, to compare root, commits and accounts with.")
     ] = "",
     signatures: Annotated[
         str, typer.Option(help="Which are verified: all, sample (one in a hundred) or none.")
@@ -50,6 +54,7 @@ def verify(
             load_manifest(path),
             root or None,
             signatures=signatures,
+            chain=_reader(rpc) if rpc else None,
             on_step=lambda step, done, all_: display.update(
                 task, description=step, completed=done, total=all_
             ),
@@ -60,6 +65,13 @@ def verify(
         _print(report)
     if not report.ok:
         raise typer.Exit(ExitCode.FAILED)
+
+
+def _reader(url: str) -> "Chain":
+    from orchestration.chain.client import Client
+    from orchestration.chain.verifying import ChainReader
+
+    return ChainReader(Client(url))
 
 
 def _print(report: "Report") -> None:

@@ -1,9 +1,25 @@
 """What a verification found: each check by name, how much it looked at, and what failed."""
 
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 EXAMPLES_MAX: Final = 3
+
+
+class ChainFact(NamedTuple):
+    """A value that a manifest states, beside what the chain says.
+
+    Attributes:
+        check: the check that it belongs to.
+        what: what it is of, for a person.
+        stated: by the manifest or its input files.
+        found: on the chain.
+    """
+
+    check: str
+    what: str
+    stated: object
+    found: object
 
 
 @dataclass

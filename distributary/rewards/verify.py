@@ -15,7 +15,8 @@ from distributary.errors import DistributaryError
 from distributary.merkle import build_tree
 from distributary.rewards.books import check_epoch, check_money
 from distributary.rewards.columnar import fund_columns, weigh_columns
-from distributary.rewards.findings import Findings, Report
+from distributary.rewards.findings import ChainFact, Findings, Report
+from distributary.rewards.inputs import Inputs, read_inputs
 from distributary.rewards.leaves import Leaf
 from distributary.rewards.manifest import ZERO_ROOT, SettlementManifest
 from distributary.rewards.outputs import TREE_NAME, output_tables, tree_root
@@ -35,6 +36,8 @@ NOT_CHAIN: Final = (
 )
 
 OnStep = Callable[[str, int, int], None]
+Chain = Callable[[SettlementManifest, Inputs, str], Iterable[ChainFact]]
+"""What the chain says of a posting, given its manifest, its inputs and the recomputed root."""
 
 
 def verify(
@@ -43,6 +46,7 @@ def verify(
     posted_root: str | None = None,
     *,
     signatures: Signatures | str = Signatures.ALL,
+    chain: Chain | None = None,
     on_step: OnStep = lambda _step, _done, _all: None,
 ) -> Report:
     """Recomputes a posting and checks everything that its files allow to check.
@@ -52,10 +56,14 @@ def verify(
         manifest: the settlement manifest.
         posted_root: what the chain says; without it the root of `tree.json` beside the manifest.
         signatures: `all`, `sample` (one in a hundred, by request hash) or `none`.
+        chain: asks a node; without it nothing is asked.
         on_step: called with a step's name, how much of it is done, and how much there is.
 
     Returns:
         The report; a failed check is in it, not raised.
+
+    Raises:
+        DistributaryError: the node of `chain` does not answer.
     """
     findings = Findings()
     computed = None
@@ -68,13 +76,15 @@ def verify(
         findings.check("unreadable", False, f"the files cannot be read: {error!r:.200}")
     if computed is not None:
         posted_root = _compare(lake / manifest.folder, computed, posted_root, findings, on_step)
+        if chain is not None:
+            _ask_chain(chain, lake, manifest, computed.root, findings, on_step)
     return Report(
         manifest.folder,
         manifest.hash,
         computed.root if computed else None,
         posted_root,
         findings.all(),
-        _not_checked(lake, manifest, Signatures(signatures)),
+        _not_checked(lake, manifest, Signatures(signatures), is_asked=chain is not None),
     )
 
 
@@ -154,15 +164,29 @@ def _compare(
     return posted_root
 
 
+def _ask_chain(
+    chain: Chain,
+    lake: Path,
+    manifest: SettlementManifest,
+    root: str,
+    findings: Findings,
+    on_step: OnStep,
+) -> None:
+    inputs = read_inputs(lake / manifest.folder, manifest.files)
+    for number, fact in enumerate(chain(manifest, inputs, root)):
+        on_step("chain", number, len(inputs.accounts) + len(manifest.epochs))
+        findings.equal(fact.check, fact.what, fact.stated, fact.found)
+
+
 def _same_bytes(path: Path, chunks: Iterable[bytes]) -> bool:
     with path.open("rb") as file:
         return all(file.read(len(chunk)) == chunk for chunk in chunks) and not file.read(1)
 
 
 def _not_checked(
-    lake: Path, manifest: SettlementManifest, signatures: Signatures
+    lake: Path, manifest: SettlementManifest, signatures: Signatures, *, is_asked: bool
 ) -> tuple[str, ...]:
-    sentences = [*NOT_CHECKED, NOT_CHAIN]
+    sentences = [*NOT_CHECKED] if is_asked else [*NOT_CHECKED, NOT_CHAIN]
     if manifest.parent_root != ZERO_ROOT and find_previous(lake, manifest) is None:
         sentences.append("what was carried in: the files of the posting before are not here")
     if signatures is Signatures.SAMPLE:

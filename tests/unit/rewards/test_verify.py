@@ -20,7 +20,7 @@ from distributary.lake.compaction import _write
 from distributary.lake.schema import ANSWERS
 from distributary.merkle import proof_holds
 from distributary.requests import request_hash
-from distributary.rewards.findings import Report
+from distributary.rewards.findings import ChainFact, Report
 from distributary.rewards.inputs import Inputs, read_inputs
 from distributary.rewards.manifest import NAME, PostedEpoch, SettlementManifest, load_manifest
 from distributary.rewards.reference import compute
@@ -317,3 +317,17 @@ def test_command_proof__of_a_payee_and_an_account__is_what_a_claim_takes(
         assert found["root"] == computed.root
         assert proof_holds(computed.root, value, found["proof"])
     assert run(app, ["proof", address(99)]).exception.code == "no_leaf"  # type: ignore[union-attr]
+
+
+def test_verify__the_chain_says_otherwise__fails_by_name(tmp_path: Path) -> None:
+    manifest = signed_posting(tmp_path)
+    asked = []
+
+    def chain(given: SettlementManifest, inputs: Inputs, root: str) -> list[ChainFact]:
+        asked.append((given, len(inputs.accounts), root))
+        return [ChainFact("chain_root", "root", 1, 1), ChainFact("chain_accounts", "a", 5, 6)]
+
+    report = verify(tmp_path, manifest, chain=chain)
+    assert failed(report) == {"chain_accounts"}
+    assert asked == [(manifest, 2, report.root)]
+    assert not any("pinned" in sentence for sentence in report.not_checked)
