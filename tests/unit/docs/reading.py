@@ -74,7 +74,7 @@ def sql_names(kind: str) -> set[str]:
     """The names that the migrations create: of a `table` or `view`."""
     folder = ROOT / "distributary" / "store" / "migrations" / "versions"
     text = "\n".join(path.read_text() for path in folder.glob("*.py"))
-    return set(re.findall(rf"create (?:or replace )?{kind} (\w+) ?\(?", text))
+    return set(re.findall(rf"create (?:or replace )?{kind} ([\w.]+) ?\(?", text))
 
 
 def code_blocks(text: str) -> list[str]:

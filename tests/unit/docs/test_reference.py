@@ -125,7 +125,7 @@ def test_tables__of_the_migrations__are_those_of_the_reference() -> None:
     folder = "distributary.store.migrations.versions"
     migrations = [
         importlib.import_module(f"{folder}.{name}")
-        for name in ("0003_events", "0004_chain", "0006_settlement")
+        for name in ("0003_events", "0004_chain", "0005_settlement_inputs", "0006_settlement")
     ]
     assert named == {role for migration in migrations for role in migration.ROLES}
 
