@@ -35,8 +35,14 @@ def test_load_settings__damaged_endpoints_file__says_what_to_do(tmp_path: Path) 
 
 
 def test_repr__with_secrets__masks_them() -> None:
-    shown = repr(Settings(postgres="postgresql://user:pass@host", valkey="redis://:pass@host"))
-    assert "pass" not in shown
+    shown = repr(
+        Settings(
+            postgres="postgresql://user:hidden@host",
+            valkey="redis://:hidden@host",
+            chain="https://node/v3/hidden",
+        )
+    )
+    assert "hidden" not in shown
     assert "postgres='***'" in shown
 
 
