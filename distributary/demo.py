@@ -1,4 +1,7 @@
-"""The demo: the whole flow on real servers, with a real model and real text by real authors."""
+"""The demo's questions, on real servers, with a real model and real text by real authors.
+
+What happens to the money before and after is in orchestration/demo.py.
+"""
 
 import subprocess
 import sys
@@ -6,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +20,10 @@ from distributary.supervise import die_with_parent
 
 DATANET = "installed-packages"
 ACCOUNT = "demo"
+CONTRIBUTOR = f"{ACCOUNT}-contributor"
+# A customer that leaves at the end, and so another one in each run.
+GUEST = f"{ACCOUNT}-guest"
+GUEST_QUESTION = "What is the package pyarrow good for?"
 MODEL = "smollm2-135m"
 # Of these one is asked about, so that a bound owner is seen to earn.
 BOUND_PACKAGE = "psycopg"
@@ -28,8 +36,9 @@ QUESTIONS = (
     "What does hypothesis do?",
 )
 MAX_TOKENS = 48
-GRANT_UNITS = 10**21
-SESSION_S = 30 * 24 * 60 * 60
+DEPOSIT_UNITS = 100 * 10**18
+GUEST_DEPOSIT_UNITS = 10 * 10**18
+CHARGE_UNITS_MAX = 10**18
 ANSWER_S_MAX = 180.0
 RECORD_S_MAX = 120.0
 DRAIN_S_MAX = 60.0
@@ -78,46 +87,16 @@ def bind(settings: Settings, owner: str) -> str:
     from distributary.store import connect
     from distributary.store.owners import bind_owner
 
-    name = f"{ACCOUNT}-contributor"
     try:
-        key = make_account_key(settings.home, name)
+        key = make_account_key(settings.home, CONTRIBUTOR)
     except InputError:
-        key = load_account_key(settings.home, name)
+        key = load_account_key(settings.home, CONTRIBUTOR)
     with connect(settings.require("postgres")) as connection:
         try:
             bind_owner(connection, owner, key.address)
         except InputError as error:
             if error.code != "already_bound":
                 raise
-    return key.address
-
-
-def open_account(settings: Settings, now_s: int) -> str:
-    """Makes the demo's account with a session key and a grant, or finds it; returns its address."""
-    from distributary.accounts import sign_delegation
-    from distributary.keys import (
-        account_names,
-        load_account_key,
-        make_account_key,
-        new_session_key,
-        save_session_key,
-    )
-    from distributary.publisher import publish_accounts
-    from distributary.store import connect
-    from distributary.store.accounts import add_account, add_delegation, add_grant
-
-    if ACCOUNT in account_names(settings.home):
-        key = load_account_key(settings.home, ACCOUNT)
-    else:
-        key = make_account_key(settings.home, ACCOUNT)
-    session = new_session_key(key.address, now_s + SESSION_S)
-    delegation = sign_delegation(settings.domain, key.private_key, session.key, session.expires_at)
-    with connect(settings.require("postgres")) as connection:
-        if add_account(connection, key.address):
-            add_grant(connection, key.address, GRANT_UNITS, "demo")
-        add_delegation(connection, settings.domain, key.address, delegation)
-    save_session_key(settings.home, ACCOUNT, session)
-    publish_accounts(settings, [key.address])
     return key.address
 
 
@@ -150,20 +129,28 @@ def _job(job: str, log: Path) -> Iterator[None]:
                 process.kill()
 
 
+def next_guest(settings: Settings) -> str:
+    """The name of an account that there is not yet."""
+    from distributary.keys import account_names
+
+    taken = set(account_names(settings.home))
+    return next(name for n in count(1) if (name := f"{GUEST}-{n}") not in taken)
+
+
 def ask(
-    settings: Settings, questions: Sequence[str], answered: Callable[[], object]
+    settings: Settings, account: str, questions: Sequence[str], answered: Callable[[], object]
 ) -> list[Answer]:
-    """Sends the questions and waits for their answers; `answered` is called after each."""
+    """Sends an account's questions and waits for the answers; `answered` is called after each."""
     from distributary.client import Client, write_body
 
-    with Client.of(ACCOUNT, settings) as client:
+    with Client.of(account, settings) as client:
         handles = [
             client.submit(
                 client.sign(
                     write_body(
                         prompt=question, model=MODEL, datanet=DATANET, max_tokens=MAX_TOKENS
                     ),
-                    max_charge_units=GRANT_UNITS // 1000,
+                    max_charge_units=CHARGE_UNITS_MAX,
                 )
             )
             for question in questions

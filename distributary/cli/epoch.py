@@ -94,27 +94,13 @@ def close(
 
     Example: distributary epoch close 3
     """
-    import time
-
     from distributary.attribution.method import METHOD
-    from distributary.epochs import Closer, manifest_path
-    from distributary.store.epochs import find_epoch
-    from orchestration.chain.rows import require_cut_block
+    from distributary.epochs import manifest_path
+    from distributary.settings import load_settings
+    from orchestration.closing import close_epoch
 
-    settings, connection = _connect()
-
-    def read_cut() -> int | None:
-        return require_cut_block(connection) if settings.has_contract else None
-
-    closer = Closer(
-        settings.lake_path,
-        settings.domain,
-        method or METHOD,
-        int(time.time()) - settings.retention_s,
-        read_cut,
-    )
-    with connection:
-        closed = find_epoch(connection, closer.close(connection, epoch))
+    settings = load_settings()
+    closed = close_epoch(settings, epoch, method or METHOD)
     path = manifest_path(settings.lake_path, closed.epoch)
     if as_json:
         print_json({"epoch": closed.epoch, "manifest_hash": closed.manifest_hash, "manifest": path})

@@ -33,24 +33,34 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Any:
 
 
 @pytest.mark.timeout(900)
-def test_demo__run_twice__answers_are_charged_once_and_their_data_is_paid(home: Path) -> None:
+def test_demo__run_twice__answers_are_charged_once_and_the_money_reaches_its_end(
+    home: Path,
+) -> None:
     first = run(home, "demo", "--json", *QUESTIONS)
     assert first.returncode == 0, first.stderr[-2000:]
-    rows = json.loads(first.stdout)
-    assert [row["question"] for row in rows] == list(QUESTIONS)
+    shown = json.loads(first.stdout)
+    rows = shown["answers"]
+    assert [row["question"] for row in rows[:-1]] == list(QUESTIONS)
     for row in rows:
         assert row["answer"]
         assert int(row["charge_units"]) > 0
         weights = [earning["weight"] for earning in row["earnings"]]
         assert sum(weights) + row["commons"] == BILLION
+    guest = rows[-1]
+    claimed, withdrawn = check_money(shown["money"])
+    # The guest takes all that its one answer did not cost; the author's part is of the first one.
+    assert withdrawn == 10 * 10**18 - int(guest["charge_units"])
+    assert 0 < claimed < sum(int(row["charge_units"]) for row in rows)
 
     # The second run finds servers, datanet and account, and buys anew.
     second = run(home, "demo", "--json", QUESTIONS[0])
     assert second.returncode == 0, second.stderr[-2000:]
-    (again,) = json.loads(second.stdout)
+    shown = json.loads(second.stdout)
+    again = shown["answers"][0]
     assert again["answer"] == rows[0]["answer"]
     assert again["request_hash"] != rows[0]["request_hash"]
     assert again["earnings"] == rows[0]["earnings"]
+    assert check_money(shown["money"])[0] > 0
 
     traced = run(home, "trace", rows[0]["request_hash"], "--json")
     assert traced.returncode == 0, traced.stderr[-2000:]
@@ -58,5 +68,12 @@ def test_demo__run_twice__answers_are_charged_once_and_their_data_is_paid(home: 
     assert entry["outcome"] == "charged"
     assert Path(entry["file"]["path"]).exists()
 
-    closed = run(home, "epoch", "close", "--json")
-    assert closed.returncode == 0, closed.stderr[-2000:]
+
+def check_money(money: dict[str, Any]) -> tuple[int, int]:
+    """Checks a run's money against the chain; returns the units claimed and withdrawn."""
+    assert money["figures_that_agree"] > 0
+    assert money["checks_that_hold"] > 0
+    statement = Path(money["statement"]).read_text()
+    assert money["root"] in statement
+    units = {moved["what"]: int(moved["units"]) for moved in money["moved"]}
+    return units["a contributor claimed"], units["the guest withdrew"]
