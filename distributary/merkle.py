@@ -6,6 +6,7 @@ keccak256 of their two children, the smaller first. Source: @openzeppelin/merkle
 """
 
 import json
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -18,6 +19,7 @@ LEAF_ENCODING: Final = ("uint8", "address", "uint256")
 FORMAT: Final = "standard-v1"
 DUMP_CHUNK: Final = 10_000
 HASH_BYTES: Final = 32
+SHARED_NODES: Final = 2**13 - 1  # thirteen levels, whose proofs take 5 MB
 _PADDING: Final = tuple(kind.to_bytes(32, "big") + bytes(12) for kind in range(256))
 
 Value = tuple[int, str, int]  # kind, address, cumulative units
@@ -47,8 +49,25 @@ class Tree:
         return ["0x" + sibling.hex() for sibling in self._siblings(self.places[index])]
 
     def proofs(self) -> Iterator[list[bytes]]:
-        """The proofs of all values, in their order."""
-        return map(self._siblings, self.places)
+        """The proofs of all values, in their order; all share what lies near the root."""
+        nodes, upper = self.nodes, self._upper_proofs()
+        shared = len(upper)
+        for place in self.places:
+            siblings = []
+            while place >= shared:
+                at = HASH_BYTES * (((place + 1) ^ 1) - 1)
+                siblings.append(nodes[at : at + HASH_BYTES])
+                place = (place - 1) >> 1
+            siblings += upper[place]
+            yield siblings
+
+    def _upper_proofs(self) -> list[list[bytes]]:
+        """The proofs of the first nodes, the root's first."""
+        upper: list[list[bytes]] = [[]]
+        for place in range(1, min(SHARED_NODES, len(self.nodes) // HASH_BYTES)):
+            at = HASH_BYTES * (((place + 1) ^ 1) - 1)
+            upper.append([self.nodes[at : at + HASH_BYTES], *upper[(place - 1) >> 1]])
+        return upper
 
     def _siblings(self, place: int) -> list[bytes]:
         nodes, siblings = self.nodes, []
@@ -103,20 +122,23 @@ def build_tree(values: Sequence[Value]) -> Tree:
     hashes = leaf_hashes(values)
     order = sorted(range(len(hashes)), key=hashes.__getitem__)
     last = 2 * len(hashes) - 2
-    places = [0] * len(hashes)
+    places = array("Q", bytes(8 * len(hashes)))
     for rank, index in enumerate(order):
         places[index] = last - rank
-    return Tree(values, _nodes([hashes[index] for index in order]), places)
+    ordered = b"".join([hashes[index] for index in reversed(order)])
+    del hashes, order
+    return Tree(values, _nodes(ordered), places)
 
 
-def _nodes(sorted_hashes: Sequence[bytes]) -> bytes:
-    keccak, count = _keccak(), len(sorted_hashes)
-    nodes = [b""] * (count - 1)
-    nodes.extend(reversed(sorted_hashes))
-    for index in range(count - 2, -1, -1):
-        left, right = nodes[2 * index + 1], nodes[2 * index + 2]
-        nodes[index] = keccak(left + right if left < right else right + left).digest()
-    return b"".join(nodes)
+def _nodes(leaves: bytes) -> bytes:
+    """All nodes over leaf hashes in falling order; a node's children stand side by side."""
+    keccak, inner = _keccak(), len(leaves) - HASH_BYTES
+    nodes = bytearray(inner) + leaves
+    for at in range(inner - HASH_BYTES, -1, -HASH_BYTES):
+        first = 2 * at + HASH_BYTES
+        left, right = nodes[first : first + 32], nodes[first + 32 : first + 64]
+        nodes[at : at + 32] = keccak(left + right if left < right else right + left).digest()
+    return bytes(nodes)
 
 
 def proof_holds(root: str, value: Value, proof: Iterable[str]) -> bool:
@@ -142,7 +164,9 @@ def load_tree(data: bytes) -> Tree:
         values = [_value(*each["value"]) for each in parsed["values"]]
         tree = build_tree(values)
         nodes = bytes.fromhex("".join(node.removeprefix("0x") for node in parsed["tree"]))
-        same = nodes == tree.nodes and [v["treeIndex"] for v in parsed["values"]] == tree.places
+        same = nodes == tree.nodes and [v["treeIndex"] for v in parsed["values"]] == list(
+            tree.places
+        )
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InputError(f"Not a Merkle tree: {error!r}.", code="bad_tree") from error
     if not same:
@@ -161,9 +185,9 @@ def _joined(texts: Iterator[str]) -> Iterator[bytes]:
         separator = ","
 
 
-def _keccak() -> Callable[[bytes], Any]:
+def _keccak() -> Callable[[bytes | bytearray], Any]:
     """keccak-256 in C; pycryptodome's takes seven times as long."""
     import sha3  # type: ignore[import-untyped]
 
-    keccak: Callable[[bytes], Any] = sha3.keccak_256
+    keccak: Callable[[bytes | bytearray], Any] = sha3.keccak_256
     return keccak

@@ -43,6 +43,7 @@ def check_carried_in(lake: Path, posting: Posting, findings: Findings) -> None:
     if folder is None:
         return
     left = _carried_left(folder)
+    findings.add("carried_in", 0)
     for request_hash in sorted(left.keys() | carried.keys()):
         findings.equal(
             "carried_in",
