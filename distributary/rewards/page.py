@@ -68,7 +68,7 @@ def bars(entries: list[Entry]) -> str:
         y = number * _BAR
         width = int(entry.units * (_WIDTH - _NAME - 60) / largest)
         permille = int(entry.units * 1000 / total)
-        name = entry.name if len(entry.name) <= 36 else f"{entry.name[:34]}…"
+        name = entry.name if len(entry.name) <= 30 else f"{entry.name[:20]}…{entry.name[-8:]}"
         drawn.append(
             f'<text x="{_NAME - 8}" y="{y + 15}" text-anchor="end">{escape(name)}'
             f"<title>{escape(entry.name)}</title></text>"
