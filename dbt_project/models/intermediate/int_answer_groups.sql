@@ -7,7 +7,7 @@ epochs as (
     select * from {{ ref('int_posting_epochs') }}
 ),
 
-answers as (
+answers as not materialized (
     select * from {{ ref('stg_recording__answers') }}
 ),
 

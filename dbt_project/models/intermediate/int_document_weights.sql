@@ -9,11 +9,11 @@ epochs as (
     select * from {{ ref('int_posting_epochs') }}
 ),
 
-answers as (
+answers as not materialized (
     select * from {{ ref('stg_recording__answers') }}
 ),
 
-attributions as (
+attributions as not materialized (
     select * from {{ ref('stg_recording__attributions') }}
 ),
 
