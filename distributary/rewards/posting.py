@@ -143,7 +143,7 @@ def _open_epoch(lake: Path, posted: PostedEpoch, each_file: Callable[[Path], Non
     with ThreadPoolExecutor(HASHING_THREADS) as pool:
         hashes = pool.map(_sha256, paths)
         for found, file, sha256 in zip(paths, manifest["files"], hashes, strict=True):
-            if sha256 != file["sha256"]:
+            if sha256 != file["sha256"] or found.name != file["name"]:
                 raise damaged(found)
             each_file(found)
     answers = tuple(found for found in paths if found.name != QUARANTINE)
