@@ -4,6 +4,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import psycopg
+import pyarrow.parquet as pq
 import pytest
 
 from distributary.errors import DistributaryError
@@ -126,6 +127,23 @@ def test_settle__parquet_damaged_after_the_manifest__is_never_posted(world, whic
     kept = path.read_bytes()
     damage(path, how)
     assert stopped(world) in ("lake_file_damaged", "inputs_altered")
+    path.write_bytes(kept)
+    assert run(world).active == [1]
+    check_money(world)
+
+
+def test_settle__leaves_written_anew_with_other_amounts__are_never_copied(world):
+    world.close_one()
+    with pytest.raises(KeyboardInterrupt):
+        run(world, checkpoint=crash_after("after sent"))
+    (path,) = world.lake.glob("settlements/*/leaves.parquet")
+    kept, table = path.read_bytes(), pq.read_table(path)
+    more = [str(int(units) + 1) for units in table["cumulative_units"].to_pylist()]
+    place = table.schema.get_field_index("cumulative_units")
+    pq.write_table(table.set_column(place, table.schema.field(place), [more]), path)
+    assert stopped(world) == "inputs_altered"
+    with psycopg.connect(world.dsn) as connection:
+        assert connection.execute("select from settlement.posted_leaves").fetchall() == []
     path.write_bytes(kept)
     assert run(world).active == [1]
     check_money(world)
