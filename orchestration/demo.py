@@ -26,6 +26,7 @@ from orchestration.chain.running import index_once
 from orchestration.closing import close_epoch
 from orchestration.running import compare, deposit_bond, open_settlement, suppress_running
 from orchestration.settlement.settle import Report as Settled
+from orchestration.settlement.stops import StopError
 
 INDEXED_S_MAX: Final = 60.0
 LOOK_S: Final = 0.2
@@ -214,17 +215,13 @@ def reconcile(settings: Settings) -> int:
     """Holds the ledger against the chain; how many figures agree.
 
     Raises:
-        DistributaryError: `ledger_differs`.
+        StopError: `ledger_differs`.
     """
     with connect(settings.require("postgres"), autocommit=True) as connection:
         _, figures = compare(settings, connection)
     differing = [each.name for each in figures if each.difference]
     if differing:
-        raise DistributaryError(
-            "Ledger and chain differ: run `distributary reconcile`.",
-            value=", ".join(differing),
-            code="ledger_differs",
-        )
+        raise StopError("ledger_differs", value=", ".join(differing))
     return len(figures)
 
 
