@@ -23,7 +23,6 @@ from distributary.rules import load_catalogue
 from distributary.settings import load_settings
 from distributary.stack.local import LocalStack
 from distributary.store import migrate
-from distributary.store.settlement_inputs import write_rules
 from orchestration.dbt import Built, Dbt
 
 WEIGHTS = (300_000_000, 200_000_000, 150_000_000, 100_000_000, 50_000_000, 50_000_000,
@@ -114,7 +113,6 @@ def generate(dsn: str, answers: int, documents: int) -> None:
         "per_answer": len(WEIGHTS),
     }
     with psycopg.connect(dsn) as connection:
-        write_rules(connection)
         for statement in (*SETUP, ANSWERS, ATTRIBUTIONS, *INPUTS):
             connection.execute(statement, values)
     with psycopg.connect(dsn, autocommit=True) as connection:

@@ -12,6 +12,8 @@ FOLDER = Path(__file__).parent / "migrations"
 def migrate(dsn: str, revision: str = "head") -> None:
     """Applies every migration up to `revision`; safe to repeat, and safe for two at once.
 
+    With the newest come the rules of the installed catalogue, which the reward models read.
+
     Args:
         dsn: a Postgres URI of a role that may create tables and roles.
         revision: a revision such as "0002"; by default the newest.
@@ -39,6 +41,8 @@ def migrate(dsn: str, revision: str = "head") -> None:
         with engine.begin() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, revision)
+        if revision == "head":
+            _add_rules(dsn)
     except UnavailableError:
         raise
     except (CommandError, DBAPIError) as error:
@@ -46,3 +50,11 @@ def migrate(dsn: str, revision: str = "head") -> None:
         raise DistributaryError(
             f"The schema could not be brought up to date: {reason}", code="migration_failed"
         ) from error
+
+
+def _add_rules(dsn: str) -> None:
+    from distributary.store import connect
+    from distributary.store.settlement_inputs import write_rules
+
+    with connect(dsn) as connection:
+        write_rules(connection)

@@ -166,6 +166,26 @@ def test_build__analyst_with_a_login_of_his_own__has_all_and_changes_nothing_of_
                 connection.execute(change)
 
 
+def test_build__analyst_of_epochs_without_a_posting__assumes_that_all_is_paid(
+    world: World, analyst: Dbt, dsn: str
+) -> None:
+    _, made = make_posting(world, SHAPE)
+
+    analyst.run()
+
+    epochs = [each.epoch for each in made.epochs]
+    with psycopg.connect(dsn) as connection:
+        found = connection.execute(
+            """
+            select epoch, is_provisional, charged_units > 0, funded_units = charged_units,
+                rewards_units = charged_units, released_units
+            from reports.rpt_epoch_statement where epoch = any(%s) order by epoch
+            """,
+            (epochs,),
+        ).fetchall()
+    assert found == [(epoch, True, True, True, True, 0) for epoch in epochs]
+
+
 def test_build__a_later_attempt__leaves_nothing_of_the_earlier(
     world: World, settlement: Dbt, dsn: str
 ) -> None:
