@@ -81,7 +81,7 @@ def weigh_columns(posting: Posting, placement: Placement) -> dict[int, Tally]:
     import duckdb
 
     try:
-        with duckdb.connect(config={"memory_limit": _MEMORY}) as database:
+        with _database() as database:
             return _sums(database, posting, placement)
     except (duckdb.OutOfRangeException, duckdb.ConversionException):
         return weigh(posting, placement)
@@ -131,6 +131,15 @@ def _sum_epoch(
                 documents[document] = documents.get(document, 0) + int(earned)
 
 
+def _database() -> "duckdb.DuckDBPyConnection":
+    """A database in memory that prints nothing: its progress bar would go to stdout."""
+    import duckdb
+
+    database = duckdb.connect(config={"memory_limit": _MEMORY})
+    database.execute("set enable_progress_bar = false")
+    return database
+
+
 def fund_columns(posting: Posting) -> Funding:
     """Funds the charges of all epochs, as `reference.fund_posting` does.
 
@@ -177,9 +186,7 @@ def _charged_table(files: EpochFiles) -> pa.Table:
 
 
 def _sum_by_account(table: pa.Table) -> dict[str, int]:
-    import duckdb
-
-    with duckdb.connect(config={"memory_limit": _MEMORY}) as database:
+    with _database() as database:
         database.register("charges", table)
         rows = database.execute(
             "select account, sum(charge_units::hugeint) from charges group by account"
