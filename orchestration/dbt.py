@@ -178,9 +178,9 @@ def _close_logs() -> None:
     from dbt_common.events.event_manager_client import get_event_manager
 
     for logger in get_event_manager().loggers:
-        python_logger = getattr(logger, "_python_logger", None)
-        for handler in list(python_logger.handlers) if python_logger else ():
-            python_logger.removeHandler(handler)
+        written_by: Any = getattr(logger, "_python_logger", None)
+        for handler in list(getattr(written_by, "handlers", ())):
+            written_by.removeHandler(handler)
             handler.close()
 
 
