@@ -46,10 +46,13 @@ from distributary.rewards.verify import verify
 path, signatures = Path(sys.argv[1]), sys.argv[2]
 began, cpu = time.perf_counter(), time.process_time()
 report = verify(path.parents[2], load_manifest(path), signatures=signatures)
+seconds, workers = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
 print(json.dumps({
-    "seconds": round(time.perf_counter() - began, 2),
+    "seconds": round(seconds, 2),
     "cpu_s": round(time.process_time() - cpu, 2),
+    "workers_cpu_s": round(workers.ru_utime + workers.ru_stime, 2),
     "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024,
+    "worker_peak_mb": workers.ru_maxrss // 1024,
     "ok": report.ok,
     "root": report.root,
 }))
@@ -193,7 +196,8 @@ def main() -> None:
             write_outputs(lake / manifest.folder, compute(lake, manifest))
         ways = ["none", "sample", "all"] if given.signed else ["none"]
         size = {"answers": given.answers, "weights": given.answers * given.weights}
-        print(json.dumps(size | {"cores": os.cpu_count()} | dict(measured(path, ways)), indent=2))
+        machine = {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 1)}
+        print(json.dumps(size | machine | dict(measured(path, ways)), indent=2))
 
 
 if __name__ == "__main__":
