@@ -1,5 +1,7 @@
 """Disputes, pauses and drops: a posting's ends that are not an active root."""
 
+from dataclasses import replace
+
 import pytest
 
 from orchestration.chain import local
@@ -137,8 +139,7 @@ def test_settle__a_fail_safe_withdrawal_after_computing__makes_a_new_attempt(wor
     world.close_one()
 
     def moved(contract, block):
-        state = real(contract, block)
-        return type(state)(state.block, state.next_commit, state.active_root, state.pending, 10**6)
+        return replace(real(contract, block), pinned_block_min=10**6)
 
     from orchestration.settlement.contract import SettlementContract
 

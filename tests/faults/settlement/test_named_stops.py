@@ -251,6 +251,18 @@ def test_settle__binding_that_the_contract_refuses__is_set_aside_and_halts_nothi
     check_money(world)
 
 
+def test_settle__empty_epochs_after_one_with_answers__are_posted_with_the_same_root(world):
+    world.close_one(1)
+    run(world)
+    for number in (2, 3):
+        world.ask("evm_setAutomine", True)
+        world.close()
+        world.ask("evm_setAutomine", False)
+        assert run(world).active == [number]
+        check_money(world)
+    assert world.chain.contract.read("nextEpoch") == 4
+
+
 def test_settle__empty_epoch__is_covered_by_a_posting(world):
     world.ask("evm_setAutomine", True)
     epoch = world.close()

@@ -91,11 +91,7 @@ TABLES = (
     create unique index one_posting_in_flight on postings ((true))
     where state in ('computed', 'sent')
     """,
-    # I5: the active postings are a chain, each on the root of the one before.
-    """
-    create unique index one_active_posting_of_a_parent on postings (parent_root)
-    where state = 'active'
-    """,
+    # I5; a root may come twice, since a posting of empty epochs has its parent's.
     """
     create unique index one_active_posting_of_an_epoch on postings (from_epoch)
     where state = 'active'
