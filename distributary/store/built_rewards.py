@@ -25,7 +25,10 @@ def read_lines(
         ).format(sql.Identifier(schema, "fct_reward_lines")),
         (posting_id,),
     )
-    return [Line(*row[:5], int(row[5]), row[6]) for row in rows]
+    return [
+        Line(epoch, role, asset, owner, payee, int(units), reason)
+        for epoch, role, asset, owner, payee, units, reason in rows
+    ]
 
 
 def read_leaves(
@@ -57,4 +60,7 @@ def read_charges(
         ).format(sql.Identifier(schema, "fct_charges")),
         (posting_id,),
     )
-    return [Charge(*row[:3], int(row[3]), State(row[4]), row[5]) for row in rows]
+    return [
+        Charge(epoch, request_hash, account, int(units), State(state), reason)
+        for epoch, request_hash, account, units, state, reason in rows
+    ]
