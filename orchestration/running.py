@@ -185,6 +185,7 @@ def deposit_bond(settlement: Settlement) -> int:
     missing = contract.bond_missing_units()
     if not missing:
         return 0
+    settlement.recover()
     client, transactor = contract.contract.client, settlement.actions.transactor
     token = open_token(client, str(contract.contract.read("token")))
     lacking = missing - int(token.read("balanceOf", contract.settler))
@@ -197,6 +198,18 @@ def deposit_bond(settlement: Settlement) -> int:
     bond = contract.contract.encode("depositBond", missing)
     transactor.execute("bond:deposit", Call(contract.contract.address, bond))
     return missing
+
+
+def hold_fail_safe(settlement: Settlement) -> None:
+    """Shuts the contract's fail-safe for half of its time, so that a posting can catch up.
+
+    Raises:
+        StopError: of a transaction; `call_refused` where it is not open, or was held just before.
+    """
+    contract = settlement.actions.contract.contract
+    call = Call(contract.address, contract.encode("holdFailSafe"))
+    settlement.recover()
+    settlement.actions.transactor.execute("hold:fail-safe", call)
 
 
 def compare(settings: Settings, connection: Database) -> tuple[int, list[Figure]]:

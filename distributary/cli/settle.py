@@ -22,6 +22,12 @@ def settle(
     bond: Annotated[
         bool, typer.Option("--bond", help="First top up the settler's bond in the contract.")
     ] = False,
+    hold: Annotated[
+        bool,
+        typer.Option(
+            "--hold-fail-safe", help="First shut the fail-safe, after an outage that opened it."
+        ),
+    ] = False,
     wait: Annotated[
         int, typer.Option(help="Longest wait for an activation delay, seconds.", min=0)
     ] = 60,
@@ -44,9 +50,11 @@ def settle(
         return
     from dataclasses import asdict
 
-    from orchestration.running import deposit_bond, open_settlement, reconcile
+    from orchestration.running import deposit_bond, hold_fail_safe, open_settlement, reconcile
 
     with messages.status("settling"), open_settlement(settings, wait_s_max=wait) as settlement:
+        if hold:
+            hold_fail_safe(settlement)
         bonded = deposit_bond(settlement) if bond else 0
         report = settlement.run()
         reconcile(settings, settlement.connection)

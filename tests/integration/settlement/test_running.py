@@ -16,8 +16,10 @@ from typer.testing import CliRunner
 
 from distributary.cli.main import app
 from distributary.settings import Settings
+from orchestration.chain.errors import ChainStopError
 from orchestration.dbt import Dbt
-from orchestration.running import open_settlement
+from orchestration.running import hold_fail_safe, open_settlement
+from orchestration.settlement.stops import StopError
 from tests.chain_contract import deploy
 from tests.money_model import check_money
 from tests.settlement_world import PAYEE, World
@@ -92,6 +94,19 @@ def test_commands__from_a_closed_epoch__settle_check_and_reconcile(world, settin
     differing = command("reconcile", code=1)
     names = [each["name"] for each in differing["figures"] if each["difference"] != "0"]
     assert names == ["active root", "earned total"]
+
+
+def test_hold_fail_safe__after_an_outage__shuts_it_until_a_posting_can_come(world, settings):
+    contract = world.chain.contract
+    with open_settlement(settings) as settlement:
+        with pytest.raises((StopError, ChainStopError)) as stop:
+            hold_fail_safe(settlement)
+        assert stop.value.code == "call_refused"
+        world.ask("evm_increaseTime", int(contract.read("failSafeS")) + 1)
+        world.mine(2)
+        hold_fail_safe(settlement)
+    head = world.ask("eth_getBlockByNumber", "latest", False)
+    assert contract.read("failSafeHeldUntil") > int(head["timestamp"], 16)
 
 
 @pytest.mark.timeout(900)
