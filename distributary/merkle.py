@@ -9,6 +9,7 @@ import json
 from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from itertools import islice
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ LEAF_ENCODING: Final = ("uint8", "address", "uint256")
 FORMAT: Final = "standard-v1"
 DUMP_CHUNK: Final = 10_000
 HASH_BYTES: Final = 32
+KERNEL_LEAVES_MIN: Final = 20_000  # below, loading the compiled kernel takes longer than the tree
 SHARED_NODES: Final = 2**13 - 1  # thirteen levels, whose proofs take 5 MB
 _PADDING: Final = tuple(kind.to_bytes(32, "big") + bytes(12) for kind in range(256))
 
@@ -102,13 +104,14 @@ def leaf_hashes(values: Iterable[Value]) -> list[bytes]:
     Raises:
         OverflowError: units below zero or above 2^256 - 1.
     """
-    keccak, from_hex = _keccak(), bytes.fromhex
-    return [
-        keccak(
-            keccak(_PADDING[kind] + from_hex(address[2:]) + units.to_bytes(32, "big")).digest()
-        ).digest()
-        for kind, address, units in values
-    ]
+    keccak = _keccak()
+    return [keccak(keccak(_encode(value)).digest()).digest() for value in values]
+
+
+def _encode(value: Value) -> bytes:
+    """abi.encode(uint8 kind, address, uint256 cumulative units), 96 bytes."""
+    kind, address, units = value
+    return _PADDING[kind] + bytes.fromhex(address[2:]) + units.to_bytes(HASH_BYTES, "big")
 
 
 def build_tree(values: Sequence[Value]) -> Tree:
@@ -119,6 +122,21 @@ def build_tree(values: Sequence[Value]) -> Tree:
     """
     if not values:
         raise InputError("A tree needs at least one leaf.", code="empty_tree")
+    if len(values) >= KERNEL_LEAVES_MIN and find_spec("numba"):
+        return build_by_kernel(values)
+    return build_in_python(values)
+
+
+def build_by_kernel(values: Sequence[Value]) -> Tree:
+    """The same tree by the compiled kernel of the extra `fast`, in a fifth of the time."""
+    from distributary.merkle_kernel import tree_nodes
+
+    nodes, places = tree_nodes(b"".join(map(_encode, values)), len(values))
+    return Tree(values, nodes, array("Q", places.tobytes()))
+
+
+def build_in_python(values: Sequence[Value]) -> Tree:
+    """The tree by keccak in C alone."""
     hashes = leaf_hashes(values)
     order = sorted(range(len(hashes)), key=hashes.__getitem__)
     last = 2 * len(hashes) - 2

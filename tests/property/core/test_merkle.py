@@ -1,10 +1,17 @@
 """The Merkle tree over random leaves, against `multiproof`."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from multiproof import StandardMerkleTree
 
-from distributary.merkle import LEAF_ENCODING, build_tree, load_tree, proof_holds
+from distributary.merkle import (
+    LEAF_ENCODING,
+    build_by_kernel,
+    build_in_python,
+    build_tree,
+    load_tree,
+    proof_holds,
+)
 
 VALUES = st.lists(
     st.tuples(
@@ -33,3 +40,13 @@ def test_root__of_leaves_in_another_order__is_the_same(values, random) -> None: 
     shuffled = list(values)
     random.shuffle(shuffled)
     assert build_tree(shuffled).root == build_tree(values).root
+
+
+@settings(deadline=None)  # the first example compiles
+@given(VALUES)
+def test_build_by_kernel__random_leaves__is_the_tree_in_python(
+    values: list[tuple[int, str, int]],
+) -> None:
+    compiled, plain = build_by_kernel(values), build_in_python(values)
+    assert compiled.nodes == plain.nodes
+    assert list(compiled.places) == list(plain.places)
