@@ -52,6 +52,18 @@ def test_demo__run_twice__answers_are_charged_once_and_the_money_reaches_its_end
     assert withdrawn == 10 * 10**18 - int(guest["charge_units"])
     assert 0 < claimed < sum(int(row["charge_units"]) for row in rows)
 
+    # Where did the first request's money go: down to the claim's transaction.
+    funds = run(home, "funds", rows[0]["request_hash"], "--json")
+    assert funds.returncode == 0, funds.stderr[-2000:]
+    found = json.loads(funds.stdout)
+    assert [each["transaction"] for each in found["claims"]] == [
+        moved["transaction"]
+        for moved in shown["money"]["moved"]
+        if moved["what"] == "a contributor claimed"
+    ]
+    (paid,) = [line for line in found["lines"] if line["payee"].startswith("0x")]
+    assert int(paid["line_units"]) == claimed
+
     # The second run finds servers, datanet and account, and buys anew.
     second = run(home, "demo", "--json", QUESTIONS[0])
     assert second.returncode == 0, second.stderr[-2000:]
