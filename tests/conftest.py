@@ -1,6 +1,8 @@
 """What every layer of tests shares: the servers' fixtures, and no network for unit tests."""
 
+import signal
 import socket
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,3 +26,20 @@ def no_network_in_unit_tests(
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket.socket, "connect_ex", refuse)
+
+
+@pytest.fixture(autouse=True)
+def default_signals() -> Iterator[None]:
+    """No test inherits what a command that ran in this process made of SIGTERM and SIGINT.
+
+    A server that a later test starts would inherit it too, and not stop when it is told to.
+    """
+    _restore_signals()
+    yield
+    _restore_signals()
+
+
+def _restore_signals() -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())

@@ -41,7 +41,7 @@ def package_documents(installed: Iterable[Distribution] | None = None) -> list[D
         installed: the packages, by default those of this environment.
     """
     found = distributions() if installed is None else installed
-    by_name = {str(one.metadata["Name"]).lower(): one for one in found if one.metadata["Name"]}
+    by_name = {name.lower(): one for one in found for name in one.metadata.get_all("Name") or ()}
     unique: dict[str, Document] = {}
     for name in sorted(by_name):
         for document in _documents(by_name[name]):

@@ -12,7 +12,7 @@ from tests.integration.dbt.worlds import World, make_rules, prepare
 from tests.servers import unique
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def dsn(postgres: str) -> Iterator[str]:
     """A database with the schema, for all tests of dbt: parsing the project costs seconds."""
     name = unique("dbt").replace("-", "_")
@@ -23,7 +23,7 @@ def dsn(postgres: str) -> Iterator[str]:
         connection.execute(f"drop database {name} with (force)")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def world(dsn: str, tmp_path_factory: pytest.TempPathFactory) -> World:
     """An empty lake and a prepared database."""
     migrate(dsn)
@@ -32,13 +32,13 @@ def world(dsn: str, tmp_path_factory: pytest.TempPathFactory) -> World:
     return World(dsn, folder / "lake", folder / "rules", splits=make_rules(folder / "rules"))
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def analyst(dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
     """dbt as analysts run it."""
     return Dbt(dsn, tmp_path_factory.mktemp("dbt-analyst"), "analyst")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def settlement(dsn: str, tmp_path_factory: pytest.TempPathFactory) -> Dbt:
     """dbt as settlement runs it."""
     return Dbt(dsn, tmp_path_factory.mktemp("dbt-settlement"), "settlement")

@@ -38,7 +38,8 @@ def varied_texts(seed: int) -> list[str]:
     random = Random(seed)
     texts = list(STRANGE)
     for distribution in sorted(distributions(), key=lambda d: d.name)[:30]:
-        text = distribution.metadata.get_payload() or distribution.metadata["Description"] or "x"
+        described = distribution.metadata.get_all("Description") or ["x"]
+        text = distribution.metadata.get_payload() or described[0] or "x"
         for _ in range(5):
             start = random.randrange(len(text))
             texts.append(text[start : start + random.randrange(1, 400)])
