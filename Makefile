@@ -34,8 +34,8 @@ demo: venv ## Start the servers, ask real questions, show who earned what
 test: venv ## Run every test, on the real servers
 	$(BIN)/python -m pytest
 
-test-quick: venv ## Run the tests that need no servers, in under a minute
-	$(BIN)/python -m pytest -q tests/unit tests/property
+test-quick: venv ## Run the tests that need no servers, in about a minute
+	$(BIN)/python -m pytest -q -n auto tests/unit tests/property
 
 lint: venv ## Check style, types and imports
 	$(BIN)/ruff check .
