@@ -71,6 +71,8 @@ def supervise(
     while True:
         started = clock()
         child = subprocess.Popen(command, start_new_session=True, preexec_fn=die_with_parent)
+        if stopping:  # told so while the child was being made: the handler had no child to tell
+            child.send_signal(signal.SIGTERM)
         code = child.wait()
         _end_group(child.pid)
         if stopping or code in FINAL:

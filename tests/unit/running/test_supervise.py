@@ -2,10 +2,12 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -103,6 +105,21 @@ def test_supervise__told_to_stop__passes_it_on_and_returns_the_drains_code(tmp_p
         os._exit(0)
     assert supervise(command(script), Policy(), sleep=never) == 0
     os.waitpid(waiter, 0)
+
+
+def test_supervise__told_to_stop_while_it_starts_the_child__passes_it_on_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class ToldMeanwhile(subprocess.Popen[bytes]):
+        """The signal comes once the child exists and before anybody knows of it."""
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(subprocess, "Popen", ToldMeanwhile)
+
+    assert supervise(command("time.sleep(600)"), Policy(), sleep=never) == 0
 
 
 def test_policy__many_failures__pause_has_a_ceiling() -> None:
