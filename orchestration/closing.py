@@ -7,6 +7,7 @@ from distributary.epochs import Closer
 from distributary.settings import Settings
 from distributary.store import connect
 from distributary.store.epochs import Epoch, find_epoch
+from distributary.store.purchases import purchases_needed_s
 from orchestration.chain.rows import require_cut_block
 
 
@@ -28,6 +29,6 @@ def close_epoch(settings: Settings, epoch: int | None = None, method: str = METH
         def read_cut() -> int | None:
             return require_cut_block(connection) if settings.has_contract else None
 
-        purchases_before_s = int(time.time()) - settings.retention_s
+        purchases_before_s = int(time.time()) - purchases_needed_s(settings.retention_s)
         closer = Closer(settings.lake_path, settings.domain, method, purchases_before_s, read_cut)
         return find_epoch(connection, closer.close(connection, epoch))

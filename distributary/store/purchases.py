@@ -8,6 +8,8 @@ from psycopg.rows import TupleRow
 from distributary.recording.judging import INT8_MAX
 from distributary.recording.records import Judged, Lane, Outcome, Row, Weighed
 
+DAY_S = 86_400
+
 
 def take_purchases(
     connection: Connection[TupleRow], epoch: int, lane: Lane, weighed: Sequence[Weighed]
@@ -72,9 +74,19 @@ def _expiry(judged: Judged) -> int:
     return expires_at if type(expires_at) is int and abs(expires_at) <= INT8_MAX else 0
 
 
+def purchases_needed_s(retention_s: int) -> int:
+    """For how many seconds after its expiry a request can still bring an answer that is charged.
+
+    A second copy, admitted before it expires, can wait in the requests topic for the whole
+    retention, and its answer in the answers topic for as long again. A day is for clocks.
+    """
+    return 2 * retention_s + DAY_S
+
+
 def prune_purchases(connection: Connection[TupleRow], before_s: int) -> int:
     """Deletes purchases whose requests expired before Unix second `before_s`; returns how many.
 
-    Safe once no answer admitted before then can still come: any later one has expired.
+    A copy that was admitted before its expiry is still charged when it is answered and read, so
+    `before_s` must be `purchases_needed_s` in the past.
     """
     return connection.execute("delete from purchases where expires_at < %s", (before_s,)).rowcount

@@ -23,6 +23,7 @@ from distributary.store.commit import Committer
 from distributary.store.epochs import find_epoch, list_epochs
 from distributary.store.fence import enter_open_epoch
 from distributary.store.lanes import open_lane
+from distributary.store.purchases import DAY_S, prune_purchases, purchases_needed_s
 from tests.signed_answers import DOMAIN, Customer, batch, bundle, charge_units
 
 Connection = psycopg.Connection[Any]
@@ -280,6 +281,22 @@ def test_purchases__expired_long_ago__are_pruned_at_close(
     Closer(committer.lake, DOMAIN, purchases_before_s=2**40).close(owner)
 
     assert owner.execute("select count(*) from purchases").fetchone() == (0,)
+
+
+def test_prune_purchases__one_of_two_expired_before__only_that_one_goes(
+    owner: Connection, connection: Connection, committer: Committer, lane: Lane
+) -> None:
+    commit_cut(committer, connection, lane, answers(1), 100)
+    (expires_at,) = owner.execute("select expires_at from purchases").fetchone()
+
+    assert prune_purchases(owner, expires_at) == 0
+    assert prune_purchases(owner, expires_at + 1) == 1
+
+
+def test_purchases_needed_s__copies_that_wait_in_both_topics__are_still_known() -> None:
+    # Admitted in its last second, read at the end of one retention, answered and read at the end
+    # of another: charged unless the purchase of its first copy is still there.
+    assert purchases_needed_s(14 * DAY_S) > 2 * 14 * DAY_S
 
 
 def test_show__one_identity_with_two_request_hashes__charges_both_and_reports_a_conflict(
