@@ -2,6 +2,7 @@
 
 import queue
 import random
+import struct
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -40,6 +41,9 @@ _CHANNEL: Final = [
 ]
 
 
+Finish = Callable[[Any, Exception | None], None]
+
+
 @dataclass
 class _Part:
     """Consecutive questions that go out as one batch."""
@@ -48,6 +52,11 @@ class _Part:
     questions: Sequence[Question]
     attempts: int = 0
     sent_at: float = 0.0
+
+    @property
+    def ids(self) -> list[bytes]:
+        """What comes back with the weights of each question, so that none are another's."""
+        return [b"%d" % number for number in range(self.first, self.first + len(self.questions))]
 
 
 class AttributeClient:
@@ -73,8 +82,8 @@ class AttributeClient:
             call.ask(_Part(first, questions[first : first + BATCH_MAX]))
         return call.wait()
 
-    def send(self, questions: Sequence[Question], finish: "_Finish") -> None:
-        """Sends one batch as soon as a slot is free; `finish` gets its result or its error."""
+    def send(self, part: "_Part", finish: Finish) -> None:
+        """Sends one part as soon as a slot is free; `finish` gets its result or its error."""
         self._slots.acquire()
 
         def free_and_finish(result: Any, error: Exception | None) -> None:
@@ -83,7 +92,7 @@ class AttributeClient:
 
         try:
             self._client.async_infer(
-                MODEL, _tensors(questions), free_and_finish, client_timeout=self._deadline_s
+                MODEL, _tensors(part), free_and_finish, client_timeout=self._deadline_s
             )
         except InferenceServerException as error:
             free_and_finish(None, error)
@@ -93,13 +102,10 @@ class AttributeClient:
         self._client.close()
 
 
-_Finish = Callable[[Any, Exception | None], None]
-
-
 class _Call:
     """The batches of one call, until each question has its reply or the call has failed."""
 
-    def __init__(self, send: Callable[[Sequence[Question], _Finish], None], count: int) -> None:
+    def __init__(self, send: Callable[[_Part, Finish], None], count: int) -> None:
         self._send = send
         self._replies: list[Reply | None] = [None] * count
         self._done: queue.SimpleQueue[tuple[_Part, Any, Exception | None]] = queue.SimpleQueue()
@@ -112,14 +118,14 @@ class _Call:
         """Sends a part; blocks while too many batches are in flight."""
         self._under_way += 1
         part.sent_at = time.monotonic()
-        self._send(part.questions, lambda result, error: self._done.put((part, result, error)))
+        self._send(part, lambda result, error: self._done.put((part, result, error)))
 
     def wait(self) -> list[Reply]:
         """The replies, once nothing is under way."""
         while self._under_way:
             part, result, error = self._done.get()
             self._under_way -= 1
-            found = _replies(result, len(part.questions)) if error is None else None
+            found = _replies(result, part) if error is None else None
             if found is not None:
                 self._replies[part.first : part.first + len(found)] = found
                 self._answered_at = time.monotonic()
@@ -153,23 +159,31 @@ class _Call:
             self.ask(part)
 
 
-def _tensors(questions: Sequence[Question]) -> list[triton.InferInput]:
-    tensors = []
-    for name, attribute in _INPUTS.items():
-        values = [getattr(question, attribute).encode() for question in questions]
-        tensor = triton.InferInput(name, [len(values), 1], "BYTES")
-        tensor.set_data_from_numpy(np.array(values, dtype=np.object_).reshape(-1, 1))
-        tensors.append(tensor)
-    return tensors
+def _tensors(part: _Part) -> list[triton.InferInput]:
+    columns = {
+        name: [getattr(question, attribute).encode() for question in part.questions]
+        for name, attribute in _INPUTS.items()
+    }
+    return [_tensor(name, values) for name, values in ({"ITEM": part.ids} | columns).items()]
 
 
-def _replies(result: Any, count: int) -> list[Reply] | None:
-    """The replies of a batch; None unless there is exactly one for each question."""
-    weights, errors = result.as_numpy("WEIGHTS"), result.as_numpy("ERROR")
-    if weights is None or errors is None or weights.size != count or errors.size != count:
+def _tensor(name: str, values: list[bytes]) -> triton.InferInput:
+    tensor = triton.InferInput(name, [len(values), 1], "BYTES")
+    tensor.set_data_from_numpy(np.array(values, dtype=np.object_).reshape(-1, 1))
+    return tensor
+
+
+def _replies(result: Any, part: _Part) -> list[Reply] | None:
+    """The replies of a part; None unless there is exactly one for each question, in its place."""
+    try:
+        ids, weights, errors = (
+            list(result.as_numpy(name).reshape(-1)) for name in ("ITEM", "WEIGHTS", "ERROR")
+        )
+    except (AttributeError, ValueError, struct.error):  # a tensor that is missing or damaged
         return None
-    pairs = zip(weights.reshape(-1), errors.reshape(-1), strict=True)
-    return [Reply(_text(weight), _text(error)) for weight, error in pairs]
+    if ids != part.ids or not len(ids) == len(weights) == len(errors):
+        return None
+    return [Reply(_text(w), _text(e)) for w, e in zip(weights, errors, strict=True)]
 
 
 def _text(value: bytes) -> str:

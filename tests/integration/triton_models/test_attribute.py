@@ -33,6 +33,7 @@ def datanet(session_stack: LocalStack, triton_python: Path, calls: Calls) -> tup
 def item(answer: str, shown: list[int], datanet: str, manifest: str = MANIFEST) -> dict[str, bytes]:
     passages = [{"document": DOCUMENTS[n][0], "text": DOCUMENTS[n][1]} for n in shown]
     return {
+        "ITEM": b"",
         "ANSWER": answer.encode(),
         "QUESTION": b"What is it?",
         "PASSAGES": json.dumps(passages).encode(),
@@ -42,7 +43,10 @@ def item(answer: str, shown: list[int], datanet: str, manifest: str = MANIFEST) 
 
 
 def attribute(calls: Calls, *items: dict[str, bytes]) -> list[tuple[dict, bytes]]:
-    made = calls.call("attribute", {name: [i[name] for i in items] for name in items[0]})
+    asked = {name: [i[name] for i in items] for name in items[0]}
+    asked["ITEM"] = [b"%d" % number for number in range(len(items))]
+    made = calls.call("attribute", asked)
+    assert made["ITEM"] == asked["ITEM"]
     weights = [json.loads(data) if data else {} for data in made["WEIGHTS"]]
     return list(zip(weights, made["ERROR"], strict=True))
 

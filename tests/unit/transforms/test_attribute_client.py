@@ -1,5 +1,6 @@
 """Asking the model `attribute`: order, retries, halves; the server is a double with knobs."""
 
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -17,10 +18,10 @@ Finish = Callable[[Any, Exception | None], None]
 
 
 class Result:
-    """Two tensors."""
+    """Three tensors."""
 
-    def __init__(self, weights: list[bytes], errors: list[bytes]) -> None:
-        self.columns = {"WEIGHTS": weights, "ERROR": errors}
+    def __init__(self, ids: list[bytes], weights: list[bytes], errors: list[bytes]) -> None:
+        self.columns = {"ITEM": ids, "WEIGHTS": weights, "ERROR": errors}
 
     def as_numpy(self, name: str) -> Any:
         return np.array(self.columns[name], dtype=np.object_).reshape(-1, 1)
@@ -32,7 +33,7 @@ class TritonDouble:
     def __init__(self) -> None:
         self.failures: list[Exception] = []
         self.poison: set[bytes] = set()
-        self.short = 0
+        self.short = self.swapped = 0
         self.hangs_after, self.hang = 10**9, Exception()
         self.sizes: list[int] = []
         self.in_flight = self.in_flight_most = 0
@@ -42,14 +43,14 @@ class TritonDouble:
         self, model: str, inputs: list[Any], finish: Finish, client_timeout: float
     ) -> None:
         assert model == "attribute"
-        answers = [bytes(value) for value in _bytes(inputs[0])]
+        ids, answers = ([bytes(value) for value in _bytes(given)] for given in inputs[:2])
         with self._lock:
             self.sizes.append(len(answers))
             self.in_flight += 1
             self.in_flight_most = max(self.in_flight, self.in_flight_most)
-        threading.Timer(0.001, self._finish, (answers, finish)).start()
+        threading.Timer(0.001, self._finish, (ids, answers, finish)).start()
 
-    def _finish(self, answers: list[bytes], finish: Finish) -> None:
+    def _finish(self, ids: list[bytes], answers: list[bytes], finish: Finish) -> None:
         with self._lock:
             self.in_flight -= 1
             failure = self.failures.pop(0) if self.failures else None
@@ -57,13 +58,14 @@ class TritonDouble:
             if self.hangs_after < 0:
                 failure = self.hang
             short, self.short = self.short, max(0, self.short - 1)
+            swapped, self.swapped = self.swapped, max(0, self.swapped - 1)
         if failure is None and self.poison & set(answers):
             failure = InferenceServerException("cannot", status="StatusCode.INTERNAL")
         if failure is not None:
             finish(None, failure)
         else:
-            kept = answers[1:] if short else answers
-            finish(Result(kept, [b""] * len(kept)), None)
+            kept = slice(1, None) if short else slice(None, None, -1 if swapped else 1)
+            finish(Result(ids[kept], answers[kept], [b""] * len(answers[kept])), None)
 
     def close(self) -> None:
         """Nothing to close."""
@@ -152,6 +154,29 @@ def test_call__short_batch__is_asked_again_and_never_misplaced(triton: TritonDou
     triton.short = 2
 
     assert asked(AttributeClient("address", 2), 100) == [f"answer {n}" for n in range(100)]
+
+
+def test_call__items_in_another_order__are_asked_again_and_never_misplaced(
+    triton: TritonDouble,
+) -> None:
+    triton.swapped = 2
+
+    assert asked(AttributeClient("address", 2), 100) == [f"answer {n}" for n in range(100)]
+
+
+def test_call__damaged_tensor__is_asked_again(
+    triton: TritonDouble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, damaged = Result.as_numpy, [True]
+
+    def as_numpy(result: Result, name: str) -> Any:
+        if damaged and damaged.pop():
+            raise struct.error("unpack requires a buffer of 4 bytes")
+        return whole(result, name)
+
+    monkeypatch.setattr(Result, "as_numpy", as_numpy)
+
+    assert asked(AttributeClient("address", 2), 3) == ["answer 0", "answer 1", "answer 2"]
 
 
 def test_call__two_lanes_at_once__each_gets_its_own(triton: TritonDouble) -> None:

@@ -15,7 +15,7 @@ import triton_python_backend_utils as pb_utils
 from distributary.attribution.items import attribute_item
 from distributary.attribution.reader import Indexes
 
-INPUTS = ("ANSWER", "QUESTION", "PASSAGES", "DATANET", "MANIFEST")
+INPUTS = ("ITEM", "ANSWER", "QUESTION", "PASSAGES", "DATANET", "MANIFEST")
 
 
 def _tensor(name: str, column: list[bytes]) -> Any:
@@ -31,13 +31,14 @@ class TritonPythonModel:
         self._indexes = Indexes(Path(os.environ["DISTRIBUTARY_LAKE"]))
 
     def execute(self, requests: list[Any]) -> list[Any]:
-        """Answers every item of every request, in order, with weights or an error."""
+        """Answers every item of every request, by its id, with weights or an error."""
         return [self._response(request) for request in requests]
 
     def _response(self, request: Any) -> Any:
-        columns = [
+        ids, *columns = (
             pb_utils.get_input_tensor_by_name(request, name).as_numpy()[:, 0] for name in INPUTS
-        ]
+        )
         pairs = [attribute_item(self._indexes, *item) for item in zip(*columns, strict=True)]
         weights, errors = [w for w, _ in pairs], [e for _, e in pairs]
-        return pb_utils.InferenceResponse([_tensor("WEIGHTS", weights), _tensor("ERROR", errors)])
+        named = {"ITEM": list(ids), "WEIGHTS": weights, "ERROR": errors}
+        return pb_utils.InferenceResponse([_tensor(*column) for column in named.items()])

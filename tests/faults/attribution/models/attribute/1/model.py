@@ -21,14 +21,14 @@ class TritonPythonModel:
         return [self.respond(request) for request in requests]
 
     def respond(self, request):
-        names = ("ANSWER", "PASSAGES")
+        names = ("ITEM", "ANSWER", "PASSAGES")
         columns = [pb_utils.get_input_tensor_by_name(request, n).as_numpy()[:, 0] for n in names]
-        if b"break the batch" in columns[0]:
+        if b"break the batch" in columns[1]:
             raise RuntimeError("this batch cannot be attributed")
-        pairs = [self.weigh(a, p) for a, p in zip(*columns, strict=True)]
+        pairs = [(item, *self.weigh(a, p)) for item, a, p in zip(*columns, strict=True)]
         tensors = [
             pb_utils.Tensor(name, np.array([p[i] for p in pairs], dtype=np.object_).reshape(-1, 1))
-            for i, name in enumerate(("WEIGHTS", "ERROR"))
+            for i, name in enumerate(("ITEM", "WEIGHTS", "ERROR"))
         ]
         return pb_utils.InferenceResponse(tensors)
 
