@@ -3,6 +3,7 @@
 import logging
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby, pairwise
@@ -49,6 +50,7 @@ class RecordingJob:
         self._not_before: dict[int, float] = {}
         self._failed_in_a_row: dict[int, int] = {}
         self._lock = threading.Lock()
+        self._opening: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
         self._gauged_at = 0.0
 
     def poll(self, partition: int) -> Batch | None:
@@ -67,6 +69,13 @@ class RecordingJob:
         return batch
 
     def _lane(self, partition: int) -> AnswersLane | None:
+        with self._lock:
+            opening = self._opening[partition]
+        # Of two readers one opens: a second generation would make a zombie of the first.
+        with opening:
+            return self._opened(partition)
+
+    def _opened(self, partition: int) -> AnswersLane | None:
         with self._lock:
             lane = self._lanes.get(partition)
             if lane is not None or time.monotonic() < self._not_before.get(partition, 0.0):

@@ -1,5 +1,7 @@
 """What becomes of a bundle that fails; lanes and recorders are doubles."""
 
+import threading
+from contextlib import suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -152,3 +154,22 @@ def test_join_batches__hole_between__is_refused() -> None:
     assert (joined.from_offset, joined.to_offset) == (0, 5)
     with pytest.raises(MovedError):
         join_batches([Batch(lane, 0, 2, ()), Batch(lane, 3, 5, ())])
+
+
+def test_poll__two_readers_of_one_partition__open_one_lane(lanes: list[LaneDouble]) -> None:
+    both = threading.Barrier(2)
+
+    def open_lane(partition: int) -> Any:
+        lanes.append(LaneDouble(len(lanes) + 1))
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.5)  # a second reader that opens as well would come here too
+        return lanes[0]
+
+    job = RecordingJob(open_lane, RecorderDouble)  # type: ignore[arg-type]
+    readers = [threading.Thread(target=job.poll, args=(0,)) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for reader in readers:
+        reader.join()
+
+    assert [lane.lane.generation for lane in lanes] == [1]
