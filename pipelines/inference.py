@@ -23,6 +23,8 @@ from transforms.job import Job, run_job
 from transforms.lanes import CountOutcomes, ServeLanes, drain_engines, register_engine
 
 GROUP = "distributary-inference"
+# The name of this module: a worker process on a cluster imports it to make the engine.
+ENGINE = "pipelines.inference"
 
 
 def make_engine(settings: Settings) -> Engine:
@@ -33,6 +35,7 @@ def make_engine(settings: Settings) -> Engine:
     """
     from distributary.kafka import consumer_config, topic_ids
 
+    guard_splits()
     name = settings.topic_prefix + REQUESTS
     config = EngineConfig(
         consumer=consumer_config(settings, GROUP, settings.topic_prefix + GROUP),
@@ -65,10 +68,11 @@ def make_server(
     from distributary.tokens import counters
     from transforms.triton_node import TritonNode
 
-    prefix, metrics = settings.topic_prefix, Metrics()
+    prefix, metrics, loop = settings.topic_prefix, Metrics(), asyncio.get_running_loop()
     accounts = AccountsTable(
         consumer_config(settings, f"{GROUP}-accounts", f"{prefix}{GROUP}-accounts"),
         prefix + ACCOUNTS,
+        lambda error: loop.call_soon_threadsafe(fail, error),
     )
     accounts.load()
     answers = prefix + ANSWERS
@@ -99,7 +103,7 @@ def make_server(
             lease_ms=DEADLINE_MS_MAX + LEASE_MARGIN_MS,
             replay_s=settings.replay_s,
         ),
-        outbox=Outbox(producer_config(settings, GROUP), asyncio.get_running_loop()),
+        outbox=Outbox(producer_config(settings, GROUP), loop),
         accounts=accounts,
         metrics=metrics,
         finish=finish,
@@ -115,6 +119,10 @@ LEASE_MARGIN_MS = 60_000
 VALKEY_S_MAX = 1.0
 
 
+# The settings are read where the engine is made: in each worker's own environment.
+register_engine(ENGINE, lambda: make_engine(load_settings()))
+
+
 def build(pipeline: beam.Pipeline, source: beam.PTransform) -> None:
     """Builds the job from its source, a `ServeLanes` or a double of it."""
     outcomes = pipeline | "Serve requests" >> source
@@ -127,8 +135,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     settings = load_settings()
     argv = sys.argv[1:] if argv is None else argv
     guard_splits()
-    # The settings are read again where the engine is made: in each worker's own environment.
-    register_engine("inference", lambda: make_engine(load_settings()))
     topic = settings.topic_prefix + REQUESTS
 
     def build_all(pipeline: beam.Pipeline) -> None:
@@ -137,7 +143,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         partitions = count_partitions(settings, [topic])[topic]
         build(
             pipeline,
-            ServeLanes("inference", topic, partitions, settings.topic_prefix + GROUP),
+            ServeLanes(ENGINE, topic, partitions, settings.topic_prefix + GROUP),
         )
 
     def check() -> None:

@@ -8,6 +8,7 @@ open in this process, and closing a reader leaves the lane open.
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 import apache_beam as beam
@@ -42,11 +43,16 @@ def register_engine(name: str, make: Callable[[], Engine]) -> None:
 def engine(name: str) -> Engine:
     """The engine of this process by its name, made at the first call.
 
+    A worker process on a cluster knows no engine yet: the name is then that of the module which
+    registers it when it is imported.
+
     Raises:
-        KeyError: nothing was registered under that name in this process.
+        ImportError: nothing was registered under that name, and it is no module.
     """
     with _lock:
         if name not in _engines:
+            if name not in _makers:
+                import_module(name)
             _engines[name] = _makers[name]()
             if _draining.is_set():
                 _engines[name].drain()
@@ -108,8 +114,12 @@ class LaneReader(UnboundedReader):
         return Timestamp.now()
 
     def get_watermark(self) -> Timestamp:
-        """Now, and the end of time once the lane is drained: the runner then ends the branch."""
-        return MAX_TIMESTAMP if self._lane.drained else Timestamp.now()
+        """Now, and the end of time once the lane is drained: the runner then ends the branch.
+
+        Not of a lane that was only abandoned: the runner may come back for it.
+        """
+        ends = self._lane.drained and engine(self._source.engine).draining
+        return MAX_TIMESTAMP if ends else Timestamp.now()
 
     def get_checkpoint_mark(self) -> LaneMark:
         """The low-water mark."""

@@ -71,6 +71,11 @@ class Engine:
         # What is imported by now stays; the collector would hold up answers by going through it.
         gc.freeze()
 
+    @property
+    def draining(self) -> bool:
+        """Whether every lane ends once its last record is finished."""
+        return self._draining
+
     async def _make(self, make_server: ServerFactory) -> Server:
         return make_server(self._finish, self._fail)
 
@@ -160,6 +165,11 @@ class Engine:
         self._loop.call_later(WATCH_S, self._watch)
 
     def _watch(self) -> None:
+        """Looks at the lanes, and comes back whatever that raises."""
+        self._loop.call_later(WATCH_S, self._watch)
+        self._look()
+
+    def _look(self) -> None:
         """Updates the gauges and stops lanes that the runner has moved elsewhere."""
         server, now = self._server, time.monotonic()
         server.metrics.in_flight.set(server.dispatcher.in_flight)
@@ -172,7 +182,6 @@ class Engine:
             if now - lane.touched_at > ABANDONED_S and not lane.draining:
                 log.warning({"msg": "lane abandoned by the runner", "partition": partition})
                 lane.stop()
-        self._loop.call_later(WATCH_S, self._watch)
 
     def drain(self) -> None:
         """Stops reading; lanes end once their last record is finished and committed.
