@@ -9,6 +9,7 @@ from distributary.settings import Settings
 from distributary.topics import TopicSpec, topic_specs
 
 if TYPE_CHECKING:
+    from confluent_kafka import KafkaError
     from confluent_kafka.admin import AdminClient
 
 ANSWER_TIMEOUT_S: Final = 10.0
@@ -80,6 +81,14 @@ def missing(topic: str) -> InputError:
     return InputError(
         "A topic is missing: create it with `distributary up`.", value=topic, code="bad_topic"
     )
+
+
+def passes(error: "KafkaError") -> bool:
+    """Whether a consumer's error passes by itself, as one does while Kafka is away."""
+    from confluent_kafka import KafkaError
+
+    passing = (KafkaError._PARTITION_EOF, KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT)
+    return bool(error.retriable()) or error.code() in passing
 
 
 def _reason(error: Exception) -> str:

@@ -3,10 +3,12 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from typing import Any
 
 from distributary.accounts import AccountState, read_account
 from distributary.errors import InputError, UnavailableError
+from distributary.kafka import passes
 
 log = logging.getLogger(__name__)
 
@@ -18,9 +20,18 @@ REFRESH_S_MAX = 30.0
 
 
 class AccountsTable:
-    """Accounts by address, as of the newest record read; reads are safe from any thread."""
+    """Accounts by address, as of the newest record read; reads are safe from any thread.
 
-    def __init__(self, config: dict[str, Any], topic: str) -> None:
+    Args:
+        config: of its two consumers.
+        topic: accounts.state.
+        fail: called, on the following thread, when the topic can be followed no more: credit and
+            freezes would stay as they are without anybody noticing.
+    """
+
+    def __init__(
+        self, config: dict[str, Any], topic: str, fail: Callable[[BaseException], object]
+    ) -> None:
         from confluent_kafka import Consumer, TopicPartition
 
         self.accounts: dict[str, AccountState] = {}
@@ -28,6 +39,7 @@ class AccountsTable:
         self._position = 0
         self._closed = threading.Event()
         self._failure: BaseException | None = None
+        self._fail = fail
         self._consumer = Consumer(config)
         # A call into a consumer waits for its poll to end, and a loop of polls starves it.
         self._asking = Consumer(config)
@@ -46,15 +58,17 @@ class AccountsTable:
             self._read()
         except BaseException as error:
             self._failure = error
-            raise
+            self._fail(error)
 
     def _read(self) -> None:
         while not self._closed.is_set():
             message = self._consumer.poll(POLL_S)
             if message is None:
                 self._skip_to_position()
-            elif message.error():
-                log.warning({"msg": "accounts.state cannot be read", "error": message.error()})
+            elif (error := message.error()) is not None:
+                if not passes(error):
+                    raise UnavailableError(f"accounts.state cannot be read: {error.str()}.")
+                log.warning({"msg": "accounts.state cannot be read now", "error": error.str()})
             else:
                 self._apply(message.value())
                 self._position = int(message.offset() or 0) + 1

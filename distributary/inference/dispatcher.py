@@ -42,10 +42,20 @@ class Limits:
 
 
 class Dispatcher:
-    """Runs on one event loop; `finish` is called on it with requests as they complete."""
+    """Runs on one event loop; `finish` is called on it with requests as they complete.
 
-    def __init__(self, nodes: Nodes, limits: Limits, finish: Finish) -> None:
+    `surface` is called with what went wrong in here, and not in a request or a node.
+    """
+
+    def __init__(
+        self,
+        nodes: Nodes,
+        limits: Limits,
+        finish: Finish,
+        surface: Callable[[BaseException], None],
+    ) -> None:
         self._nodes, self._limits, self._finish = nodes, limits, finish
+        self._surface = surface
         self._queues: dict[str, deque[tuple[float, Admitted]]] = {}
         self._open: set[Admitted] = set()
         self._batches = 0
@@ -118,8 +128,8 @@ class Dispatcher:
     def _sent(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
         self._batches -= 1
-        if not task.cancelled():
-            task.result()  # a defect of ours goes to the loop's exception handler
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._surface(error)
         self._pump()
 
     def published(self, requests: Sequence[Admitted]) -> None:

@@ -18,6 +18,7 @@ from distributary.events import Headers
 from distributary.identity import Coordinates
 from distributary.inference.metrics import Metrics
 from distributary.inference.records import Record
+from distributary.kafka import passes
 from distributary.low_water import LowWater
 
 log = logging.getLogger(__name__)
@@ -109,17 +110,14 @@ class Lane:
         return records
 
     def _poll(self) -> list[Any]:
-        from confluent_kafka import KafkaError
-
         first = self._consumer.poll(POLL_S)
         _low, self._high = self._consumer.get_watermark_offsets(self._here, cached=True)
         if first is None:
             return []
         messages = [first, *self._consumer.consume(READ_MAX - 1, timeout=0)]
-        passing = (KafkaError._PARTITION_EOF, KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT)
         for message in messages:
             error = message.error()
-            if error is not None and not error.retriable() and error.code() not in passing:
+            if error is not None and not passes(error):
                 raise UnavailableError(f"Kafka cannot be read: {error.str()}.")
         return [message for message in messages if message.error() is None]
 

@@ -4,8 +4,9 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple, Protocol
 
-# A node that failed is left alone this long, unless all have failed.
+# A node that failed is left alone this long, unless all have failed; twice as long each time.
 COOL_DOWN_S = 1.0
+COOL_DOWN_S_MAX = 60.0
 
 
 class Prompt(NamedTuple):
@@ -59,6 +60,7 @@ class Nodes:
         self._nodes = sorted(nodes, key=lambda node: node.name)
         self._in_flight = {node.name: 0 for node in nodes}
         self._down_until = {node.name: 0.0 for node in nodes}
+        self._pause_s = {node.name: COOL_DOWN_S for node in nodes}
         self._clock = clock
 
     def pick(self) -> Node:
@@ -74,7 +76,15 @@ class Nodes:
         self._in_flight[node.name] += requests
 
     def ended(self, node: Node, requests: int, *, healthy: bool) -> None:
-        """Notes that a call ended."""
+        """Notes that a call ended.
+
+        A node that hangs costs each batch its deadline, so it is tried less and less often. What
+        else it had when it failed tells nothing new.
+        """
         self._in_flight[node.name] -= requests
-        if not healthy:
-            self._down_until[node.name] = self._clock() + COOL_DOWN_S
+        if healthy:
+            self._pause_s[node.name] = COOL_DOWN_S
+        elif self._clock() >= self._down_until[node.name]:
+            pause_s = self._pause_s[node.name]
+            self._down_until[node.name] = self._clock() + pause_s
+            self._pause_s[node.name] = min(2 * pause_s, COOL_DOWN_S_MAX)

@@ -82,7 +82,7 @@ class Server:
     limits: Limits
 
     def __post_init__(self) -> None:
-        self.dispatcher = Dispatcher(self.nodes, self.limits, self.complete)
+        self.dispatcher = Dispatcher(self.nodes, self.limits, self.complete, self.fail)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def complete(self, results: Sequence[tuple[Admitted, Generation]]) -> None:

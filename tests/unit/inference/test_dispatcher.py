@@ -51,13 +51,14 @@ def admitted(count: int, due_in_s: float = 30.0) -> list[Admitted]:
 
 @dataclass
 class Finished:
-    """What the dispatcher finished, by offset; published at once."""
+    """What the dispatcher finished, by offset, published at once; and what went wrong in it."""
 
     generations: dict[int, list[Generation]] = field(default_factory=dict)
+    surfaced: list[BaseException] = field(default_factory=list)
 
     def dispatcher(self, *nodes: NodeDouble, limits: Limits = LIMITS) -> Dispatcher:
         """A dispatcher that finishes into this."""
-        self._made = Dispatcher(Nodes(nodes), limits, self.take)
+        self._made = Dispatcher(Nodes(nodes), limits, self.take, self.surfaced.append)
         return self._made
 
     def take(self, results: list[tuple[Admitted, Generation]]) -> None:
@@ -225,7 +226,10 @@ def test_put__answers_not_published_yet__nothing_more_is_sent() -> None:
     async def flow() -> None:
         limits = Limits(batches_in_flight_max=8, requests_in_flight_max=64, retry_s_max=0.05)
         held: list[tuple[Admitted, Generation]] = []
-        dispatcher = Dispatcher(Nodes([node := NodeDouble("a")]), limits, held.extend)
+        surfaced: list[BaseException] = []
+        dispatcher = Dispatcher(
+            Nodes([node := NodeDouble("a")]), limits, held.extend, surfaced.append
+        )
         dispatcher.put(admitted(100))
         async with asyncio.timeout(20):
             while len(held) < 64:
@@ -269,3 +273,37 @@ def test_pick__among_healthy_nodes__is_the_least_loaded_by_name() -> None:
     assert nodes.pick() is a  # all have failed: one of them, rather than none
     now[0] = 2.0
     assert nodes.pick() is a
+
+
+def test_put__defect_in_a_call__surfaces_instead_of_waiting_for_the_deadline() -> None:
+    def broken(prompts: list[Prompt]) -> list[Completion]:
+        raise ZeroDivisionError
+
+    async def flow() -> list[BaseException]:
+        finished = Finished()
+        finished.dispatcher(NodeDouble("a", broken)).put(admitted(1))
+        async with asyncio.timeout(20):
+            while not finished.surfaced:
+                await asyncio.sleep(0.001)
+        return finished.surfaced
+
+    assert [type(error) for error in asyncio.run(flow())] == [ZeroDivisionError]
+
+
+def test_ended__node_fails_again_and_again__is_left_alone_longer_each_time() -> None:
+    now = [0.0]
+    a, b = NodeDouble("a"), NodeDouble("b")
+    nodes = Nodes([a, b], clock=lambda: now[0])
+
+    def alone_s() -> float:
+        """For how long the node is left alone after a failure now, with another in flight."""
+        nodes.ended(a, 0, healthy=False)
+        failed_at = now[0]
+        nodes.ended(a, 0, healthy=False)  # of what it had as well; it tells nothing new
+        while nodes.pick() is b:
+            now[0] += 0.5
+        return now[0] - failed_at
+
+    assert [alone_s() for _ in range(8)] == [1, 2, 4, 8, 16, 32, 60, 60]
+    nodes.ended(a, 0, healthy=True)
+    assert alone_s() == 1
