@@ -15,7 +15,7 @@ from distributary.store import connect
 from orchestration import running
 from orchestration.closing import close_epoch
 from orchestration.settlement.stops import StopError
-from orchestration.watching import indexer_lag, stuck_states
+from orchestration.watching import STUCK_S, indexer_lag, stuck_states
 
 EPOCH_CRON: Final = "0 * * * *"
 SENSOR_INTERVAL_S: Final = 60
@@ -147,7 +147,9 @@ def settlement_is_stuck() -> dg.RunRequest | dg.SkipReason:
         stuck = stuck_states(connection)
     if not stuck:
         return dg.SkipReason("Nothing waits.")
-    return dg.RunRequest(run_key="; ".join(stuck), tags={"stuck": stuck[0][:60]})
+    # A run key runs once, and what is stuck may stay so: with the time in it, it is tried again.
+    turn = int(time.time()) // STUCK_S
+    return dg.RunRequest(run_key=f"{turn}: {'; '.join(stuck)}", tags={"stuck": stuck[0][:60]})
 
 
 defs = dg.Definitions(

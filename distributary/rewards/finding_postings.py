@@ -1,8 +1,9 @@
 """Finding the settlement manifest that a person means: by its path, or by an epoch it covers."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from distributary.errors import InputError
 from distributary.rewards.manifest import NAME
@@ -15,7 +16,7 @@ def find_posting(lake: Path, posting: str) -> tuple[Path, Path]:
 
     Args:
         lake: the lake folder, for an epoch.
-        posting: an epoch, of whose postings the last attempt is taken; or the path of a
+        posting: an epoch, of whose postings the last one is taken; or the path of a
             settlement manifest or its folder, which stands in a lake of its own.
 
     Raises:
@@ -32,12 +33,28 @@ def find_posting(lake: Path, posting: str) -> tuple[Path, Path]:
     return path.parents[2], path
 
 
-def _of_epoch(lake: Path, epoch: int) -> Path:
-    found = []
+class PostingFolder(NamedTuple):
+    """A posting's folder; in the order in which attempts are made.
+
+    A posting begins where the last active one ended, so a later first epoch is a later posting;
+    of one first epoch the attempts are numbered, wherever they end.
+    """
+
+    from_epoch: int
+    attempt: int
+    to_epoch: int
+    manifest: Path
+
+
+def posting_folders(lake: Path) -> Iterator[PostingFolder]:
+    """The postings of a lake that have a settlement manifest, in no order."""
     for path in (lake / "settlements").glob(f"*/{NAME}"):
-        match = _FOLDER.fullmatch(path.parent.name)
-        if match and int(match[1]) <= epoch <= int(match[2]):
-            found.append((int(match[3]), int(match[2]), path))
+        if match := _FOLDER.fullmatch(path.parent.name):
+            yield PostingFolder(int(match[1]), int(match[3]), int(match[2]), path)
+
+
+def _of_epoch(lake: Path, epoch: int) -> Path:
+    found = [each for each in posting_folders(lake) if each.from_epoch <= epoch <= each.to_epoch]
     if not found:
         raise InputError(
             "No posting in this lake covers the epoch: it is not settled yet, or the lake is "
@@ -45,7 +62,7 @@ def _of_epoch(lake: Path, epoch: int) -> Path:
             value=epoch,
             code="unknown_posting",
         )
-    return max(found)[2]
+    return max(found).manifest
 
 
 def last_posting(lake: Path) -> Path:
@@ -54,9 +71,4 @@ def last_posting(lake: Path) -> Path:
     Raises:
         InputError: `unknown_posting`: there is none.
     """
-    ends = [
-        int(match[2])
-        for path in (lake / "settlements").glob(f"*/{NAME}")
-        if (match := _FOLDER.fullmatch(path.parent.name))
-    ]
-    return _of_epoch(lake, max(ends, default=0))
+    return _of_epoch(lake, max((each.to_epoch for each in posting_folders(lake)), default=0))

@@ -4,19 +4,18 @@ import heapq
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pyarrow.compute as pc
 
 from distributary.errors import InputError
 from distributary.rewards.contributions import Contribution, contributions, funded_rows
+from distributary.rewards.finding_postings import posting_folders
 from distributary.rewards.funding import State
 from distributary.rewards.inputs import EARNED
 from distributary.rewards.lines import Line
-from distributary.rewards.manifest import NAME
 from distributary.rewards.opened import ComputedPosting
-
-DECIMALS: Final = 6
+from distributary.rewards.outputs import CHARGES_NAME
 
 
 def find_charge(lake: Path, request_hash: str) -> tuple[Path, dict[str, Any]]:
@@ -27,10 +26,13 @@ def find_charge(lake: Path, request_hash: str) -> tuple[Path, dict[str, Any]]:
     """
     import pyarrow.parquet as pq
 
-    for path in sorted((lake / "settlements").glob("*/charges.parquet"), reverse=True):
+    for posting in sorted(posting_folders(lake), reverse=True):
+        path = posting.manifest.with_name(CHARGES_NAME)
+        if not path.is_file():
+            continue
         rows = pq.read_table(path, filters=pc.field("request_hash") == request_hash).to_pylist()
         if rows:
-            return path.with_name(NAME), rows[0]
+            return posting.manifest, rows[0]
     raise InputError(
         "No posting has a charge of this request hash: it was not charged, or is not settled yet.",
         value=request_hash,

@@ -12,6 +12,7 @@ from distributary.rewards.inputs import rows_table, write_table
 from distributary.rewards.manifest import InputFile
 from distributary.rewards.reference import Computed
 
+CHARGES_NAME: Final = "charges.parquet"
 TREE_NAME: Final = "tree.json"
 _ROOT: Final = re.compile(rb'"tree":\["(0x[0-9a-f]{64})"')
 
@@ -35,7 +36,7 @@ def output_tables(computed: Computed) -> dict[str, pa.Table]:
         "leaves.parquet": rows_table(
             LEAVES, ((*leaf[:2], str(leaf.cumulative_units)) for leaf in computed.leaves)
         ),
-        "charges.parquet": charges_table(computed.charges),
+        CHARGES_NAME: charges_table(computed.charges),
     }
 
 

@@ -27,21 +27,25 @@ TRAILING_EPOCHS_MAX: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """The records of an epoch, counted three ways (I1).
+    """The records of an epoch, counted three ways, and its offset ranges (I1).
 
     Attributes:
         epoch: the epoch.
-        in_ranges: by its offset ranges.
+        in_files: as the committed files count them.
         booked: rows of answers and quarantine.
         in_manifest: as the answers manifest counts them.
         charged_units: of its charged answers, base units.
+        outside_ranges: records of its files that lie outside its offset ranges.
+        gaps: partitions whose range does not begin where the last epoch's ended.
     """
 
     epoch: int
-    in_ranges: int
+    in_files: int
     booked: int
     in_manifest: int
     charged_units: int
+    outside_ranges: int
+    gaps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,14 +168,24 @@ def _records(connection: Connection[TupleRow], lake: Path, epoch: int) -> Record
             (select count(*) from answers where epoch = %(epoch)s)
                 + (select count(*) from quarantine where epoch = %(epoch)s),
             (select coalesce(sum(charge_units), 0) from answers
-                where epoch = %(epoch)s and outcome = 'charged')
+                where epoch = %(epoch)s and outcome = 'charged'),
+            (select coalesce(sum(f.records), 0) from lake_files f where epoch = %(epoch)s
+                and not exists (select from epoch_ranges r
+                    where (r.epoch, r.topic, r.partition) = (f.epoch, f.topic, f.partition)
+                        and r.from_offset <= f.from_offset and f.to_offset <= r.to_offset
+                        and f.records <= f.to_offset - f.from_offset)),
+            (select count(*) from epoch_ranges r where epoch = %(epoch)s
+                and from_offset <> (select before.to_offset from epoch_ranges before
+                    where (before.topic, before.partition) = (r.topic, r.partition)
+                        and before.epoch < r.epoch
+                    order by before.epoch desc limit 1))
         """,
         {"epoch": epoch},
     ).fetchone()
-    in_ranges, booked, units = map(int, row or (0, 0, 0))
+    in_files, booked, units, outside, gaps = map(int, row or (0, 0, 0, 0, 0))
     path = manifest_path(lake, epoch)
     counted = parse_json(path.read_bytes())["counts"]["records"] if path.is_file() else -1
-    return Records(epoch, in_ranges, booked, int(counted), units)
+    return Records(epoch, in_files, booked, int(counted), units, outside, gaps)
 
 
 def _trailing(connection: Connection[TupleRow], first: int) -> list[int]:

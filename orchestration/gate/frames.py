@@ -58,8 +58,10 @@ def make_frames(given: Evidence, total_factor: int) -> dict[str, Frame]:
 def conservation(given: Evidence) -> Iterator[Check]:
     """I1 and I3: name, one side, the other side."""
     for each in given.records:
-        yield f"records of epoch {each.epoch}: ranges and books", each.in_ranges, each.booked
+        yield f"records of epoch {each.epoch}: files and books", each.in_files, each.booked
         yield f"records of epoch {each.epoch}: manifest", each.in_manifest, each.booked
+        yield f"records of epoch {each.epoch}: outside its ranges", each.outside_ranges, 0
+        yield f"ranges of epoch {each.epoch}: gaps before them", each.gaps, 0
     for each in given.records:
         yield (f"money of epoch {each.epoch}", *_money(given, each.epoch))
     yield from _totals(given)

@@ -48,7 +48,7 @@ def evidence(**changes: object) -> Evidence:
         "charges": [Charge(4, "ab" * 32, PAYER, 100, State.FUNDED, None)],
         "funded_before": frozenset(),
         "ledger_accounts": frozenset({"platform", "commons", "unclaimed"}),
-        "records": [Records(4, 3, 3, 3, 100)],
+        "records": [Records(4, 3, 3, 3, 100, 0, 0)],
         "trailing_units": [100, 100, 100],
         "released": frozenset(),
         "files": [FileHash("a.parquet", "11", "11")],
@@ -79,7 +79,7 @@ def test_gate__an_empty_epoch__passes(tmp_path):
         "lines": [],
         "charges": [],
         "leaves": [Leaf(1, PAYER, 0)],
-        "records": [Records(4, 0, 0, 0, 0)],
+        "records": [Records(4, 0, 0, 0, 0, 0, 0)],
         "posted": replace(evidence().posted, earned_total_units=0, charged_total_units=0),
     }
     assert verdict(tmp_path, **changes).verdict == "passed"
@@ -90,7 +90,9 @@ WRONG = {
         {"lines": [*evidence().lines, Line(4, "node", "n", "", PAYEE, 1, None)]},
         "conservation",
     ),
-    "records lost": ({"records": [Records(4, 4, 3, 3, 100)]}, "conservation"),
+    "records lost": ({"records": [Records(4, 4, 3, 3, 100, 0, 0)]}, "conservation"),
+    "records of elsewhere": ({"records": [Records(4, 3, 3, 3, 100, 2, 0)]}, "conservation"),
+    "offsets left out": ({"records": [Records(4, 3, 3, 3, 100, 0, 1)]}, "conservation"),
     "charged above credit": (
         {"inputs": Inputs(accounts={PAYER: AccountFunds(99, 0)})},
         "conservation",
