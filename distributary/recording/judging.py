@@ -10,7 +10,7 @@ from distributary.errors import InputError
 from distributary.identity import Domain
 from distributary.recording.records import AnswerRecord, Judged, Quarantined, SetAside, Uncharged
 from distributary.requests import request_hash, verify_signature
-from distributary.rules import Catalogue
+from distributary.rules import Catalogue, data_share_bp
 
 # The session key's latest expiry (Unix seconds) among its delegations by the account, if any.
 DelegatedUntil = Callable[[str, str], int | None]
@@ -56,13 +56,13 @@ class Judge:
         """Decides whether an answer that `read_record` passed is charged, and how much."""
         if answer.status is not Status.EXECUTED:
             reason = Uncharged(answer.status.value)
-            return Judged(record, answer, reason, 0, buys=False)
+            return Judged(record, answer, reason, 0, 0, buys=False)
         if reason_not_signed := self._not_signed(answer):
-            return Judged(record, answer, reason_not_signed, 0, buys=False)
+            return Judged(record, answer, reason_not_signed, 0, 0, buys=False)
         charge = self._charge(answer)
         if isinstance(charge, Uncharged):
-            return Judged(record, answer, charge, 0, buys=True)
-        return Judged(record, answer, None, charge, buys=True)
+            return Judged(record, answer, charge, 0, 0, buys=True)
+        return Judged(record, answer, None, *charge, buys=True)
 
     def _not_signed(self, answer: Answer) -> Uncharged | None:
         try:
@@ -84,8 +84,8 @@ class Judge:
             return Uncharged.UNKNOWN_KEY
         return None
 
-    def _charge(self, answer: Answer) -> int | Uncharged:
-        """What an executed and signed answer costs, or why it costs nothing."""
+    def _charge(self, answer: Answer) -> tuple[int, int] | Uncharged:
+        """What an executed and signed answer costs and its data share, or why it costs nothing."""
         admitted_at_s = answer.admitted_at_ms // 1000
         if type(answer.expires_at) is not int or answer.expires_at <= admitted_at_s:
             return Uncharged.EXPIRED
@@ -109,7 +109,7 @@ class Judge:
         maximum = parse_units(answer.max_charge_units)
         if maximum is None or charge > maximum:
             return Uncharged.ABOVE_MAXIMUM
-        return int(charge)
+        return int(charge), data_share_bp(split.content, answer.adapter, answer.agent)
 
 
 def _is_incomplete(answer: Answer) -> bool:

@@ -99,6 +99,7 @@ class Judged:
         answer: what it says.
         reason: why it is uncharged, None if it is charged.
         charge_units: what it costs, base units; zero if it is uncharged.
+        data_bp: basis points of the charge that are for data; zero if it is uncharged.
         buys: whether it takes its request hash: it was executed and its account signed for it.
     """
 
@@ -106,6 +107,7 @@ class Judged:
     answer: Answer
     reason: Uncharged | None
     charge_units: int
+    data_bp: int
     buys: bool
 
 

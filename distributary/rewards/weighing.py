@@ -14,7 +14,7 @@ from distributary.errors import InputError
 from distributary.rewards.funding import Placement
 from distributary.rewards.lines import Key
 from distributary.rewards.posting import BATCH_ROWS, Posting, read_answers
-from distributary.rules import Catalogue
+from distributary.rules import Catalogue, data_share_bp
 
 COLUMNS: Final = (
     *("outcome", "request_hash", "charge_units", "split_hash", "node", "model", "adapter"),
@@ -80,8 +80,7 @@ def split_of(splits: Catalogue, stamp: str) -> Mapping[str, int]:
 
 def data_basis_points(group: Group, split: Mapping[str, int]) -> int:
     """The data share, with those of an absent adapter and agent."""
-    absent = [role for role in ABSENT_ROLES if getattr(group, role) is None]
-    return split["data"] + sum(split[role] for role in absent)
+    return data_share_bp(split, group.adapter, group.agent)
 
 
 def role_keys(group: Group, split: Mapping[str, int]) -> Iterator[tuple[Key, int]]:

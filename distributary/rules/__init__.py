@@ -5,6 +5,7 @@ Payout rules, which hold from an epoch on, are read by `payout`.
 A stamp is the SHA-256 of a file's bytes, so a rule can never change under an answer that names it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -64,6 +65,12 @@ def _split(parsed: dict[str, Any]) -> dict[str, Any]:
 
 
 _READERS = {"prices": _prices, "splits": _split}
+
+
+def data_share_bp(split: Mapping[str, int], adapter: str | None, agent: str | None) -> int:
+    """Basis points for data: those of an absent adapter or agent go to it as well."""
+    absent = [role for role, asset in (("adapter", adapter), ("agent", agent)) if asset is None]
+    return split["data"] + sum(split[role] for role in absent)
 
 
 class Catalogue:

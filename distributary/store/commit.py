@@ -137,7 +137,7 @@ class Committer:
         table = answers_table(lane.topic_id, lane.partition, rows)
         key = (epoch, lane.topic, lane.partition)
         copy_answers(connection, table, key)
-        copy_attributions(connection, table, key, self.ids)
+        copy_attributions(connection, table, key, self.ids, [row.judged.data_bp for row in rows])
         return _Stored(rows, [table], [])
 
     def _write(

@@ -1,6 +1,6 @@
 """COPY into Postgres, from the same Arrow tables as Parquet."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import pyarrow as pa
@@ -29,17 +29,24 @@ def copy_attributions(
     answers: pa.Table,
     key: tuple[int, int, int],
     ids: Mapping[str, int],
+    data_bp: Sequence[int],
 ) -> None:
-    """Copies the weights of the answers, documents by their number in `ids`."""
+    """Copies the weights of the answers, documents by their number in `ids`.
+
+    What a weight is worth stands beside it: the charge, and basis points of it for data, one of
+    `data_bp` for each answer.
+    """
     rows = attributions_table(answers)
     if rows.num_rows == 0:
         return
+    parents = pc.list_parent_indices(answers["documents"].combine_chunks())
     numbers = pa.array([ids[hash_] for hash_ in rows["document"].to_pylist()], pa.int64())
     columns: dict[str, Any] = {
         "answer_offset": rows["answer_offset"],
         "document_id": numbers,
         "weight": rows["weight"],
         "charge_units": rows["charge_units"],
+        "data_bp": pa.array(data_bp, pa.int64()).take(parents),
     }
     _copy(connection, "attributions", pa.table(_constant(key, rows.num_rows) | columns))
 

@@ -7,15 +7,12 @@ epochs as (
     select * from {{ ref('int_posting_epochs') }}
 ),
 
-answers as not materialized (
+answers as (
     select * from {{ ref('stg_recording__answers') }}
 ),
 
-unfunded as (
-    select * from {{ ref('int_unfunded_charges') }}
-    where
-        topic is not null
-        and posting_id in (select posting_id from epochs)
+charges as (
+    select * from {{ ref('int_contested_charges') }}
 ),
 
 carried_in as (
@@ -43,23 +40,19 @@ recorded as (
 -- What is not paid is taken off again: there is little of it, and most often none.
 not_paid as (
     select
-        answers.epoch,
-        answers.split_hash,
-        answers.model,
-        answers.adapter,
-        answers.agent,
-        answers.node,
-        answers.datanet,
-        -answers.charge_units as units,
-        -answers.charge_units * coalesce(answers.commons, 1000000000) as commons_weight
-    from unfunded
-    inner join answers
-        on
-            unfunded.own_epoch = answers.epoch
-            and unfunded.topic = answers.topic
-            and unfunded.partition = answers.partition
-            and unfunded.answer_offset = answers.answer_offset
-    where {{ of_this_run('answers.epoch') }}
+        own_epoch as epoch,
+        split_hash,
+        model,
+        adapter,
+        agent,
+        node,
+        datanet,
+        -units as units,
+        -units * coalesce(commons, 1000000000) as commons_weight
+    from charges
+    where
+        not is_funded
+        and topic is not null
 ),
 
 carried as (

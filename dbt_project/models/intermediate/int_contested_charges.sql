@@ -1,6 +1,6 @@
 -- The charges of accounts that are not paid at once, one by one: whole charges only, the older
 -- epoch first, then by request hash; one that does not fit waits, and the next is tried.
-{{ config(pre_hook="{{ for_millions() }}") }}
+{{ config(pre_hook="{{ for_millions() }}", post_hook="analyze {{ this }}") }}
 
 with
 
@@ -31,7 +31,14 @@ candidates as (
         answers.answer_offset,
         answers.request_hash,
         answers.account,
-        answers.charge_units as units
+        answers.charge_units as units,
+        answers.split_hash,
+        answers.model,
+        answers.adapter,
+        answers.agent,
+        answers.node,
+        answers.datanet,
+        answers.commons
     from answers
     inner join epochs on answers.epoch = epochs.epoch
     inner join accounts
@@ -53,7 +60,14 @@ candidates as (
         null as answer_offset,
         carried.request_hash,
         carried.account,
-        carried.charge_units as units
+        carried.charge_units as units,
+        carried.split_hash,
+        carried.model,
+        carried.adapter,
+        carried.agent,
+        carried.node,
+        carried.datanet,
+        carried.commons
     from carried
     inner join epochs
         on
@@ -117,6 +131,13 @@ final as (
         request_hash,
         account,
         units,
+        split_hash,
+        model,
+        adapter,
+        agent,
+        node,
+        datanet,
+        commons,
         leaves_epoch,
         leaves_frozen,
         not leaves_untried and units <= coalesce(

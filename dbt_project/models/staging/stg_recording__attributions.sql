@@ -5,5 +5,6 @@ select
     answer_offset,
     document_id,
     weight,
-    charge_units
+    charge_units,
+    data_bp
 from {{ source('recording', 'attributions') }}

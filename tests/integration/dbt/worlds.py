@@ -42,6 +42,14 @@ NAMES = [
     "</script>\u2028",
     "plain",
 ]
+SPLITS = [
+    dict(zip(ROLES, shares, strict=True))
+    for shares in (
+        (2500, 4000, 1500, 500, 500, 1000),
+        (0, 0, 3333, 3333, 3333, 1),
+        (1, 9000, 0, 998, 0, 1),
+    )
+]
 Answers = list[dict[str, Any]]
 
 
@@ -70,23 +78,18 @@ class Shape:
 
 def make_rules(folder: Path) -> list[str]:
     """Writes a catalogue with three splits; returns their stamps."""
-    splits = [
-        (2500, 4000, 1500, 500, 500, 1000),
-        (0, 0, 3333, 3333, 3333, 1),
-        (1, 9000, 0, 998, 0, 1),
-    ]
     for kind in ("prices", "payouts", "splits"):
         (folder / kind).mkdir(parents=True)
     for kind in ("prices", "payouts"):
         for path in (RULES / kind).glob("*.json"):
             (folder / kind / path.name).write_bytes(path.read_bytes())
     stamps = []
-    for number, shares in enumerate(splits):
+    for number, shares in enumerate(SPLITS):
         data = json.dumps(
             {
                 "kind": "splits",
                 "valid_from_ms": number,
-                "basis_points": dict(zip(ROLES, shares, strict=True)),
+                "basis_points": shares,
             }
         ).encode()
         (folder / "splits" / f"{number:04d}.json").write_bytes(data)
@@ -155,7 +158,7 @@ def make_posting(world: World, shape: Shape) -> tuple[int, Posting]:
         files=write_inputs(world.lake / f"settlements/{epochs[0]:08d}-{epochs[-1]:08d}-1", inputs),
     )
     write_inputs(world.lake / manifest.folder, inputs)
-    _store(world.dsn, answers)
+    _store(world, answers)
     world.next_epoch = epochs[-1] + 1
     world.next_posting += 1
     return world.next_posting - 1, open_posting(world.lake, manifest, rules=world.rules)
@@ -282,9 +285,15 @@ _COLUMNS = [name for name in ANSWERS.names if name not in ("topic_id", "method",
 _WEIGHTED = ("epoch", "topic", "partition", "answer_offset", "document_id", "weight")
 
 
-def _store(dsn: str, answers: dict[int, Answers]) -> None:
+def _data_bp(world: World, row: dict[str, Any]) -> int:
+    split = SPLITS[world.splits.index(row["split_hash"])]
+    given = [split[role] for role in ("adapter", "agent") if row[role] is None]
+    return split["data"] + sum(given)
+
+
+def _store(world: World, answers: dict[int, Answers]) -> None:
     """The same rows as the attribution job would commit, epoch by epoch."""
-    with psycopg.connect(dsn) as connection:
+    with psycopg.connect(world.dsn) as connection:
         for epoch, rows in answers.items():
             _copy(
                 connection,
@@ -295,10 +304,11 @@ def _store(dsn: str, answers: dict[int, Answers]) -> None:
             _copy(
                 connection,
                 "attributions",
-                (*_WEIGHTED, "charge_units"),
+                (*_WEIGHTED, "charge_units", "data_bp"),
                 [
                     (epoch, 1, row["partition"], row["answer_offset"],
-                     DOCUMENTS.index(document) + 1, weight, row["charge_units"])
+                     DOCUMENTS.index(document) + 1, weight, row["charge_units"],
+                     _data_bp(world, row))
                     for row in rows
                     for document, weight in zip(row["documents"], row["weights"], strict=True)
                 ],

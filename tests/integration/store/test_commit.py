@@ -40,7 +40,8 @@ def test_commit__good_bundle__stores_answers_weights_offsets_and_file(
     connection: psycopg.Connection[Any], committer: Committer, lane: Lane
 ) -> None:
     customer = Customer()
-    given = batch(lane, 0, [customer.answer(0), customer.refused(1), customer.answer(2)])
+    answers = [customer.answer(0), customer.refused(1), customer.answer(2, adapter="legal")]
+    given = batch(lane, 0, answers)
 
     committed = committer.commit(connection, bundle(given))
 
@@ -54,6 +55,8 @@ def test_commit__good_bundle__stores_answers_weights_offsets_and_file(
         "select answer_offset, document_id, weight, charge_units from attributions order by 1, 2"
     ).fetchall()
     assert weights == [(o, d, 10**8, units) for o in (0, 2) for d in range(1, 9)]
+    shares = connection.execute("select distinct answer_offset, data_bp from attributions")
+    assert dict(shares.fetchall()) == {0: 5000, 2: 4500}
     assert next_offset(connection) == 3
     assert count(connection, "purchases") == 2
     path = answers_path(committer.lake, committed.epoch, "0")

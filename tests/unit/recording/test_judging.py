@@ -26,6 +26,21 @@ def test_judge__good_answer__is_charged_and_buys() -> None:
 
 
 @pytest.mark.parametrize(
+    ("present", "data_bp"),
+    [
+        ({"adapter": "a", "agent": "b"}, 4000),
+        ({"adapter": "a"}, 4500),
+        ({"agent": "b"}, 4500),
+        ({}, 5000),
+    ],
+)
+def test_judge__absent_adapter_or_agent__gives_its_share_to_data(
+    present: dict[str, str], data_bp: int
+) -> None:
+    assert judged(Customer().answer(0, **present)).data_bp == data_bp
+
+
+@pytest.mark.parametrize(
     ("answer", "reason"),
     [
         (Customer().refused(0), Uncharged.REFUSED),
@@ -37,6 +52,7 @@ def test_judge__not_executed__is_uncharged_and_buys_nothing(
 ) -> None:
     found = judged(answer)
     assert (found.reason, found.charge_units, found.buys) == (reason, 0, False)
+    assert found.data_bp == 0
 
 
 @pytest.mark.parametrize(

@@ -114,11 +114,13 @@ EVENTS = (
     # Hash indexes: their keys are random anyway, and they hold four bytes of each.
     "create index answers_by_request on answers using hash (request_hash)",
     "create index answers_by_id on answers using hash (id)",
-    # The charge is carried on the row: rewards then need no join over eight times the rows.
+    # The charge and its data share are carried on the row: rewards then need no join over eight
+    # times the rows. The share stands where alignment would leave two bytes empty.
     """
     create table attributions (
         epoch int4 not null,
         topic int2 not null,
+        data_bp int2 not null check (data_bp between 0 and 10000),
         partition int4 not null,
         answer_offset int8 not null,
         document_id int8 not null,
