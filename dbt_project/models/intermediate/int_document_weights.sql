@@ -1,6 +1,7 @@
 -- Charge · basis points · attribution by document. Charge and basis points stand on every
 -- attribution row, so the millions of them are summed without a join, paid or not; what is not paid
--- is taken off again.
+-- is taken off again. Their product is halved into 32 bits, so that times a weight, below 2^30, each
+-- half stays an integer of eight bytes; where the product itself is none, it is summed as numeric.
 {{ config(pre_hook="{{ for_millions() }}") }}
 
 with
@@ -10,10 +11,7 @@ epochs as (
 ),
 
 attributions as not materialized (
-    select
-        *,
-        {{ document_share('document_id', 'data_bp') }} as document_share
-    from {{ ref('stg_recording__attributions') }}
+    select * from {{ ref('stg_recording__attributions') }}
     where {{ of_this_run('epoch') }}
 ),
 
@@ -40,11 +38,13 @@ carried_weights as (
     select * from {{ ref('stg_settlement__carried_weights') }}
 ),
 
-all_recorded as (
+halves as (
     select
         epoch,
-        document_share,
-        sum(weight * charge_units) as weight
+        document_id,
+        sum(weight * (data_share & 4294967295)) as low_weight,
+        sum(weight * (data_share >> 32)) as high_weight,
+        sum(weight * data_bp * charge_units) filter (where data_share is null) as wide_weight
     from attributions
     group by 1, 2
 ),
@@ -52,8 +52,8 @@ all_recorded as (
 not_paid as (
     select
         attributions.epoch,
-        attributions.document_share,
-        -sum(attributions.weight * attributions.charge_units) as weight
+        attributions.document_id,
+        -sum(attributions.weight * attributions.data_bp * attributions.charge_units) as weight
     from attributions
     inner join unpaid
         on
@@ -65,20 +65,15 @@ not_paid as (
 ),
 
 recorded as (
-    select * from all_recorded
+    select
+        epoch,
+        document_id,
+        coalesce(high_weight * 4294967296 + low_weight, 0) + coalesce(wide_weight, 0) as weight
+    from halves
 
     union all
 
     select * from not_paid
-),
-
-by_number as (
-    select
-        epoch,
-        {{ document_of_share('document_share') }} as document_id,
-        sum(weight * {{ basis_points_of_share('document_share') }}) as weight
-    from recorded
-    group by 1, 2
 ),
 
 carried as (
@@ -101,11 +96,11 @@ carried as (
 
 by_hash as (
     select
-        by_number.epoch,
+        recorded.epoch,
         documents.document as asset,
-        by_number.weight
-    from by_number
-    inner join documents on by_number.document_id = documents.document_id
+        recorded.weight
+    from recorded
+    inner join documents on recorded.document_id = documents.document_id
 
     union all
 

@@ -6,5 +6,6 @@ select
     document_id,
     weight,
     charge_units,
-    data_bp
+    data_bp,
+    data_share
 from {{ source('recording', 'attributions') }}

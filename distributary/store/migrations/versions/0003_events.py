@@ -115,7 +115,8 @@ EVENTS = (
     "create index answers_by_request on answers using hash (request_hash)",
     "create index answers_by_id on answers using hash (id)",
     # The charge and its data share are carried on the row: rewards then need no join over eight
-    # times the rows. The share stands where alignment would leave two bytes empty.
+    # times the rows. Basis points stand where alignment would leave two bytes empty. The product
+    # is kept as an integer of eight bytes where it is one: sums of those take a third less time.
     """
     create table attributions (
         epoch int4 not null,
@@ -124,7 +125,11 @@ EVENTS = (
         partition int4 not null,
         answer_offset int8 not null,
         document_id int8 not null,
-        weight int8 not null check (weight > 0),
+        weight int8 not null check (weight between 1 and 1000000000),
+        data_share int8 generated always as (
+            case when charge_units * data_bp < 9223372036854775808
+                then (charge_units * data_bp)::int8 end
+        ) stored,
         charge_units numeric(78,0) not null
     ) partition by list (epoch)
     """,
