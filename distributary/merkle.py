@@ -7,24 +7,25 @@ keccak256 of their two children, the smaller first. Source: @openzeppelin/merkle
 
 import json
 from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from itertools import islice
 from typing import Any, Final
 
+import numpy as np
+
 from distributary.errors import InputError
+from distributary.merkle_leaves import HASH_BYTES, Hasher, Value, hash_leaves, hash_rows_in_c, keccak
+from distributary.merkle_nodes import make_nodes
 from distributary.strict_json import parse_json
 
 LEAF_ENCODING: Final = ("uint8", "address", "uint256")
 FORMAT: Final = "standard-v1"
 DUMP_CHUNK: Final = 10_000
-HASH_BYTES: Final = 32
 KERNEL_LEAVES_MIN: Final = 20_000  # below, loading the compiled kernel takes longer than the tree
-SHARED_NODES: Final = 2**13 - 1  # thirteen levels, whose proofs take 5 MB
-_PADDING: Final = tuple(kind.to_bytes(32, "big") + bytes(12) for kind in range(256))
-
-Value = tuple[int, str, int]  # kind, address, cumulative units
+PROOFS_CHUNK: Final = 2**13
+SHARED_NODES: Final = 2**16 - 1  # sixteen levels, 6 MB; below them hardly two proofs share a node
 
 
 @dataclass(frozen=True)
@@ -51,25 +52,22 @@ class Tree:
         return ["0x" + sibling.hex() for sibling in self._siblings(self.places[index])]
 
     def proofs(self) -> Iterator[list[bytes]]:
-        """The proofs of all values, in their order; all share what lies near the root."""
-        nodes, upper = self.nodes, self._upper_proofs()
-        shared = len(upper)
-        for place in self.places:
-            siblings = []
-            while place >= shared:
-                at = HASH_BYTES * (((place + 1) ^ 1) - 1)
-                siblings.append(nodes[at : at + HASH_BYTES])
-                place = (place - 1) >> 1
-            siblings += upper[place]
-            yield siblings
-
-    def _upper_proofs(self) -> list[list[bytes]]:
-        """The proofs of the first nodes, the root's first."""
-        upper: list[list[bytes]] = [[]]
-        for place in range(1, min(SHARED_NODES, len(self.nodes) // HASH_BYTES)):
-            at = HASH_BYTES * (((place + 1) ^ 1) - 1)
-            upper.append([self.nodes[at : at + HASH_BYTES], *upper[(place - 1) >> 1]])
-        return upper
+        """The proofs of all values, in their order; all share the nodes near the root."""
+        nodes = np.frombuffer(self.nodes, f"V{HASH_BYTES}")
+        shared = nodes[:SHARED_NODES].astype(object)
+        places = np.asarray(self.places, np.int64) + 1
+        depth = int(places.max()).bit_length() - 1
+        for start in range(0, len(places), PROOFS_CHUNK):
+            chunk = places[start : start + PROOFS_CHUNK]
+            siblings = np.empty((len(chunk), depth), object)
+            for height in range(depth):
+                at = ((chunk >> height) ^ 1) - 1
+                is_shared = at.max() < SHARED_NODES
+                siblings[:, height] = shared[at] if is_shared else nodes[at].astype(object)
+            lengths = depth - (chunk >> depth == 0)  # leaves stand on at most two levels
+            for proof, length in zip(siblings.tolist(), lengths.tolist(), strict=True):
+                del proof[length:]
+                yield proof
 
     def _siblings(self, place: int) -> list[bytes]:
         nodes, siblings = self.nodes, []
@@ -94,24 +92,8 @@ class Tree:
 
 
 def leaf_hash(kind: int, address: str, cumulative_units: int) -> bytes:
-    """The hash of one leaf, 32 bytes."""
-    return leaf_hashes([(kind, address, cumulative_units)])[0]
-
-
-def leaf_hashes(values: Iterable[Value]) -> list[bytes]:
-    """The hashes of leaves, in their order.
-
-    Raises:
-        OverflowError: units below zero or above 2^256 - 1.
-    """
-    keccak = _keccak()
-    return [keccak(keccak(_encode(value)).digest()).digest() for value in values]
-
-
-def _encode(value: Value) -> bytes:
-    """abi.encode(uint8 kind, address, uint256 cumulative units), 96 bytes."""
-    kind, address, units = value
-    return _PADDING[kind] + bytes.fromhex(address[2:]) + units.to_bytes(HASH_BYTES, "big")
+    """The hash of one leaf, 32 bytes; raises as `merkle_leaves.encode` does."""
+    return hash_leaves([(kind, address, cumulative_units)], hash_rows_in_c).tobytes()
 
 
 def build_tree(values: Sequence[Value]) -> Tree:
@@ -119,6 +101,8 @@ def build_tree(values: Sequence[Value]) -> Tree:
 
     Raises:
         InputError: `empty_tree`: a tree needs a leaf.
+        OverflowError: units below zero or above 2^256 - 1.
+        ValueError: a kind is no uint8, or an address none.
     """
     if not values:
         raise InputError("A tree needs at least one leaf.", code="empty_tree")
@@ -128,43 +112,28 @@ def build_tree(values: Sequence[Value]) -> Tree:
 
 
 def build_by_kernel(values: Sequence[Value]) -> Tree:
-    """The same tree by the compiled kernel of the extra `fast`, in a fifth of the time."""
-    from distributary.merkle_kernel import tree_nodes
+    """The tree by the compiled kernel of the extra `fast`."""
+    from distributary.merkle_kernel import hash_rows
 
-    nodes, places = tree_nodes(b"".join(map(_encode, values)), len(values))
-    return Tree(values, nodes, array("Q", places.tobytes()))
+    return _build(values, hash_rows)
 
 
 def build_in_python(values: Sequence[Value]) -> Tree:
     """The tree by keccak in C alone."""
-    hashes = leaf_hashes(values)
-    order = sorted(range(len(hashes)), key=hashes.__getitem__)
-    last = 2 * len(hashes) - 2
-    places = array("Q", bytes(8 * len(hashes)))
-    for rank, index in enumerate(order):
-        places[index] = last - rank
-    ordered = b"".join([hashes[index] for index in reversed(order)])
-    del hashes, order
-    return Tree(values, _nodes(ordered), places)
+    return _build(values, hash_rows_in_c)
 
 
-def _nodes(leaves: bytes) -> bytes:
-    """All nodes over leaf hashes in falling order; a node's children stand side by side."""
-    keccak, inner = _keccak(), len(leaves) - HASH_BYTES
-    nodes = bytearray(inner) + leaves
-    for at in range(inner - HASH_BYTES, -1, -HASH_BYTES):
-        first = 2 * at + HASH_BYTES
-        left, right = nodes[first : first + 32], nodes[first + 32 : first + 64]
-        nodes[at : at + 32] = keccak(left + right if left < right else right + left).digest()
-    return bytes(nodes)
+def _build(values: Sequence[Value], hash_rows: Hasher) -> Tree:
+    nodes, places = make_nodes(hash_leaves(values, hash_rows), hash_rows)
+    return Tree(values, nodes.tobytes(), array("Q", places.tobytes()))
 
 
 def proof_holds(root: str, value: Value, proof: Iterable[str]) -> bool:
     """Whether a proof leads from a value to a root, as the contract checks it."""
-    keccak, node = _keccak(), leaf_hash(*value)
+    node = leaf_hash(*value)
     for each in proof:
         sibling = bytes.fromhex(each.removeprefix("0x"))
-        node = keccak(node + sibling if node < sibling else sibling + node).digest()
+        node = keccak(min(node, sibling) + max(node, sibling))
     return root == "0x" + node.hex()
 
 
@@ -201,11 +170,3 @@ def _joined(texts: Iterator[str]) -> Iterator[bytes]:
     while chunk := list(islice(texts, DUMP_CHUNK)):
         yield (separator + ",".join(chunk)).encode()
         separator = ","
-
-
-def _keccak() -> Callable[[bytes | bytearray], Any]:
-    """keccak-256 in C; pycryptodome's takes seven times as long."""
-    import sha3  # type: ignore[import-untyped]
-
-    keccak: Callable[[bytes | bytearray], Any] = sha3.keccak_256
-    return keccak

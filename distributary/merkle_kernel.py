@@ -1,8 +1,8 @@
-"""A Merkle tree by a kernel that numba compiles: the extra `fast`, for a million leaves and more.
+"""keccak-256 by a kernel that numba compiles: the extra `fast`, for trees of many leaves.
 
 keccak-256 as in the Keccak reference, version 3.0, section 1.2 (rate 1,088 bits, padding 0x01 …
-0x80), for messages of one block. The tree is that of `distributary.merkle`, byte by byte; a test
-holds the two equal. Compiling takes some seconds once; the result is kept beside this file.
+0x80), for messages of one block; a test holds it equal to the one in C. Compiling takes some
+seconds once; the result is kept beside this file.
 """
 
 from typing import Any, Final
@@ -10,8 +10,8 @@ from typing import Any, Final
 import numba
 import numpy as np
 
-HASH_BYTES: Final = 32
-RATE_BYTES: Final = 136
+from distributary.merkle_leaves import Octets
+
 ROUNDS: Final = 24
 MASK: Final = 2**64 - 1
 
@@ -115,8 +115,8 @@ def _permute(s: Any) -> None:
 
 
 @numba.njit(cache=True)
-def hash_rows(rows: Any) -> Any:
-    """keccak-256 of each row of 64-bit little-endian words, at most 16 words a row."""
+def _hash_words(rows: Any) -> Any:
+    """keccak-256 of each row of little-endian words."""
     count, words = rows.shape
     hashes = np.empty((count, 4), np.uint64)
     a = np.zeros(25, np.uint64)
@@ -132,53 +132,6 @@ def hash_rows(rows: Any) -> Any:
     return hashes
 
 
-@numba.njit(cache=True)
-def _is_less(nodes: Any, left: int, right: int) -> bool:
-    """Whether one node is before another, byte by byte."""
-    for at in range(HASH_BYTES):
-        if nodes[left, at] != nodes[right, at]:
-            return bool(nodes[left, at] < nodes[right, at])
-    return False
-
-
-@numba.njit(cache=True)
-def _fill(octets: Any, words: Any, inner: int) -> None:
-    """Hashes the inner nodes, the last one first; both arrays are views of the same nodes."""
-    a = np.zeros(25, np.uint64)
-    for node in range(inner - 1, -1, -1):
-        first, second = 2 * node + 1, 2 * node + 2
-        if _is_less(octets, second, first):
-            first, second = second, first
-        a[:] = 0
-        for word in range(4):
-            a[word] = words[first, word]
-            a[word + 4] = words[second, word]
-        a[8] = np.uint64(1)
-        a[16] = np.uint64(1) << np.uint64(63)
-        _permute(a)
-        for word in range(4):
-            words[node, word] = a[word]
-
-
-def tree_nodes(encoded: bytes, count: int) -> tuple[bytes, "np.ndarray[Any, np.dtype[np.uint64]]"]:
-    """Builds a tree over ABI-encoded leaves of equal length.
-
-    Args:
-        encoded: the leaves, one after the other, 96 bytes each.
-        count: how many.
-
-    Returns:
-        All nodes, the root first; and by leaf, the index of its node.
-    """
-    rows = np.frombuffer(encoded, "<u8").reshape(count, -1)
-    hashes = hash_rows(hash_rows(rows))
-    # Big-endian words sort as the bytes do.
-    keys = hashes.byteswap()
-    order = np.lexsort((keys[:, 3], keys[:, 2], keys[:, 1], keys[:, 0]))
-    last = 2 * count - 2
-    places = np.empty(count, np.uint64)
-    places[order] = last - np.arange(count)
-    words = np.zeros((last + 1, 4), "<u8")
-    words[count - 1 :] = hashes[order[::-1]]
-    _fill(words.view(np.uint8).reshape(last + 1, HASH_BYTES), words, count - 1)
-    return words.tobytes(), places
+def hash_rows(rows: Octets) -> Octets:
+    """keccak-256 of each row of octets: whole 64-bit words, at most 16 of them."""
+    return _hash_words(rows.view("<u8")).view(np.uint8)
