@@ -16,7 +16,14 @@ from typing import Any, Final
 import numpy as np
 
 from distributary.errors import InputError
-from distributary.merkle_leaves import HASH_BYTES, Hasher, Value, hash_leaves, hash_rows_in_c, keccak
+from distributary.merkle_leaves import (
+    HASH_BYTES,
+    Hasher,
+    Value,
+    hash_leaves,
+    hash_rows_in_c,
+    keccak,
+)
 from distributary.merkle_nodes import make_nodes
 from distributary.strict_json import parse_json
 

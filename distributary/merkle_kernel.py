@@ -134,4 +134,5 @@ def _hash_words(rows: Any) -> Any:
 
 def hash_rows(rows: Octets) -> Octets:
     """keccak-256 of each row of octets: whole 64-bit words, at most 16 of them."""
-    return _hash_words(rows.view("<u8")).view(np.uint8)
+    hashes: Octets = _hash_words(rows.view("<u8")).view(np.uint8)
+    return hashes

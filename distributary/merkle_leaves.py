@@ -43,7 +43,7 @@ def _addresses(addresses: Sequence[str]) -> Octets:
     characters = np.frombuffer(text, np.uint8).reshape(-1, ADDRESS_CHARACTERS)
     if not (characters[:, :2] == (ord("0"), ord("x"))).all():
         raise ValueError("an address begins with 0x")
-    digits = unhexlify(np.ascontiguousarray(characters[:, 2:]))
+    digits = unhexlify(np.ascontiguousarray(characters[:, 2:]).data)
     return np.frombuffer(digits, np.uint8).reshape(-1, 20)
 
 
@@ -70,7 +70,7 @@ def keccak(data: bytes) -> bytes:
 
 
 def _keccak_256() -> Callable[[bytes], Any]:
-    """keccak in C; pycryptodome's takes seven times as long."""
+    """Keccak in C; pycryptodome's takes seven times as long."""
     import sha3  # type: ignore[import-untyped]
 
     hash_: Callable[[bytes], Any] = sha3.keccak_256

@@ -3,11 +3,14 @@
 import json
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 from multiproof import StandardMerkleTree
 
 from distributary.errors import InputError
 from distributary.merkle import LEAF_ENCODING, build_tree, leaf_hash, load_tree, proof_holds
+from distributary.merkle_leaves import hash_rows_in_c, keccak
+from distributary.merkle_nodes import make_nodes
 
 # Made once with @openzeppelin/merkle-tree 1.0.8 under Node.
 JAVASCRIPT_ROOT = "0xe556fa21fae561bad48a81843dbe53dd71338fde53aeeae150e43685a7e42ab6"
@@ -94,3 +97,31 @@ def test_leaf_hash__beyond_a_uint256__is_refused() -> None:
 
 def test_root__of_ten_leaves__is_the_one_of_the_javascript_library() -> None:
     assert build_tree(values(10)).root == JAVASCRIPT_ROOT
+
+
+@pytest.mark.parametrize("kind", [-1, 256])
+def test_leaf_hash__of_no_uint8__is_refused(kind: int) -> None:
+    with pytest.raises(ValueError, match="bytes must be"):
+        leaf_hash(kind, "0x" + "0" * 40, 1)
+
+
+@pytest.mark.parametrize("address", ["0x", "0" * 42, "0x" + "g" * 40, "0x" + "0" * 39 + " "])
+def test_leaf_hash__of_no_address__is_refused(address: str) -> None:
+    with pytest.raises(ValueError, match=r"address|[Nn]on-hex"):
+        leaf_hash(0, address, 1)
+
+
+def test_build_tree__addresses_whose_lengths_cancel_out__is_refused() -> None:
+    with pytest.raises(ValueError, match="42 characters"):
+        build_tree([(0, "0x" + "1" * 40 + "0", 1), (0, "x" + "1" * 40, 1)])
+
+
+def test_nodes__of_hashes_with_equal_beginnings__are_in_the_order_of_all_their_bytes() -> None:
+    hashes = np.zeros((64, 32), np.uint8)
+    hashes[:, 24] = np.random.default_rng(1).permutation(64)
+    nodes, places = make_nodes(hashes, hash_rows_in_c)
+    leaves = [bytes(node) for node in nodes[63:]]
+    assert leaves == sorted(map(bytes, hashes), reverse=True)
+    assert all(bytes(nodes[at]) == bytes(hashes[n]) for n, at in enumerate(places.tolist()))
+    joined = min(leaves[0], leaves[1]) + max(leaves[0], leaves[1])
+    assert bytes(nodes[31]) == keccak(joined)
