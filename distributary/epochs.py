@@ -24,7 +24,7 @@ from distributary.datanets.durable import write_durably
 from distributary.errors import DistributaryError
 from distributary.identity import Domain
 from distributary.lake.compaction import Expected, compact, write_quarantine
-from distributary.lake.files import LakeFile, epoch_folder
+from distributary.lake.files import LakeFile, epoch_folder, manifest_path
 from distributary.lake.sweep import sweep_orphans
 from distributary.store.epochs import (
     BundleFile,
@@ -45,7 +45,6 @@ from distributary.store.epochs import (
 from distributary.store.fence import hold_fence, read_open_epoch
 from distributary.store.purchases import prune_purchases
 
-MANIFEST_NAME: Final = "answers-manifest.json"
 MANIFEST_VERSION: Final = 1
 
 
@@ -156,11 +155,6 @@ class Closer:
                 "charged_units": str(sum(int(each.charge_units) for each in counts)),
             }
         )
-
-
-def manifest_path(lake: Path, epoch: int) -> Path:
-    """The answers manifest of a closed epoch."""
-    return epoch_folder(lake, epoch) / MANIFEST_NAME
 
 
 def counts_by_outcome(counts: Sequence[OutcomeCount]) -> dict[str, Any]:

@@ -10,8 +10,9 @@ import pyarrow as pa
 from distributary.answers import Answer
 from distributary.attribution.weights import WHOLE
 from distributary.canonical import canonical_json, sha256_hex
-from distributary.epochs import counts_by_outcome, manifest_path
+from distributary.epochs import counts_by_outcome
 from distributary.lake.compaction import _write
+from distributary.lake.files import manifest_path
 from distributary.lake.schema import ANSWERS, answers_table
 from distributary.recording.records import Lane, Outcome, Row, Weights
 from distributary.rewards.inputs import CARRIED, AccountFunds, Inputs, write_inputs

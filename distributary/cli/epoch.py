@@ -95,7 +95,7 @@ def close(
     Example: distributary epoch close 3
     """
     from distributary.attribution.method import METHOD
-    from distributary.epochs import manifest_path
+    from distributary.lake.files import manifest_path
     from distributary.settings import load_settings
     from orchestration.closing import close_epoch
 

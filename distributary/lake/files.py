@@ -15,6 +15,8 @@ from distributary.lake.csv import logical_digest
 PARQUET: Final = {
     "compression": "zstd",
     "compression_level": 3,
+    # Holds some 60,000 hashes: a row group names fewer documents, and names each many times.
+    "dictionary_pagesize_limit": 2**22,
     "version": "2.6",
     "data_page_version": "1.0",
     "write_statistics": True,
@@ -42,6 +44,11 @@ def answers_path(lake: Path, epoch: int, file: str) -> Path:
 def epoch_folder(lake: Path, epoch: int) -> Path:
     """Where the canonical files and the manifest of a closed epoch stand."""
     return lake / "epochs" / f"{epoch:08d}"
+
+
+def manifest_path(lake: Path, epoch: int) -> Path:
+    """The answers manifest of a closed epoch."""
+    return epoch_folder(lake, epoch) / "answers-manifest.json"
 
 
 def write_answers(path: Path, table: pa.Table) -> LakeFile:

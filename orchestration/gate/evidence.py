@@ -125,7 +125,7 @@ def gather(connection: Connection[TupleRow], lake: Path, posted: Posted, built: 
 
 def list_files(lake: Path, manifest: SettlementManifest) -> list[FileHash]:
     """Every file that the settlement manifest and its answers manifests name."""
-    from distributary.epochs import manifest_path
+    from distributary.lake.files import manifest_path
 
     folder = lake / manifest.folder
     named = [(folder / file.name, file.sha256) for file in manifest.files]
@@ -159,7 +159,7 @@ def _funded_before(
 
 
 def _records(connection: Connection[TupleRow], lake: Path, epoch: int) -> Records:
-    from distributary.epochs import manifest_path
+    from distributary.lake.files import manifest_path
 
     row = connection.execute(
         """

@@ -6,8 +6,8 @@ from typing import Final
 
 import pyarrow as pa
 
-from distributary.epochs import manifest_path
 from distributary.errors import DistributaryError
+from distributary.lake.files import manifest_path
 from distributary.lake.schema import ANSWERS
 from distributary.rewards.inputs import CARRIED, AccountFunds, Inputs, read_inputs
 from distributary.rewards.lines import Key

@@ -7,7 +7,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from distributary.epochs import Closer, manifest_path
+from distributary.epochs import Closer
+from distributary.lake.files import manifest_path
 from distributary.recording.records import Bundle
 from distributary.store import connect
 from distributary.store.commit import Committer

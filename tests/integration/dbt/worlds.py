@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from distributary.attribution.weights import WHOLE
 from distributary.canonical import canonical_json, sha256_hex
-from distributary.epochs import manifest_path
+from distributary.lake.files import manifest_path
 from distributary.lake.schema import ANSWERS
 from distributary.rewards.inputs import (
     CARRIED,

@@ -14,9 +14,9 @@ import pytest
 
 from distributary import epochs
 from distributary.answers import Answer
-from distributary.epochs import Closer, describe_epoch, manifest_path
+from distributary.epochs import Closer, describe_epoch
 from distributary.errors import DistributaryError
-from distributary.lake.files import answers_path, epoch_folder
+from distributary.lake.files import answers_path, epoch_folder, manifest_path
 from distributary.recording.records import Lane
 from distributary.store import connect, migrate
 from distributary.store.commit import Committer
