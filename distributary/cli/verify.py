@@ -40,7 +40,7 @@ def verify(
     from distributary.errors import InputError
     from distributary.rewards.finding_postings import find_posting
     from distributary.rewards.manifest import load_manifest
-    from distributary.rewards.row_checks import Signatures
+    from distributary.rewards.signature_checks import Signatures
     from distributary.rewards.verify import verify as check
     from distributary.settings import load_settings
 

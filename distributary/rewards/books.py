@@ -12,6 +12,7 @@ from distributary.rewards.inputs import CHARGED
 from distributary.rewards.lines import Line
 from distributary.rewards.posting import QUARANTINE, EpochFiles, Posting, read_answers
 from distributary.rewards.reference import Computed
+from distributary.rewards.unit_columns import sum_units
 
 _COLUMNS = ("topic_id", "partition", "answer_offset", "outcome", "reason", "charge_units")
 
@@ -44,11 +45,15 @@ def _count(files: EpochFiles, findings: Findings) -> dict[tuple[str, str | None]
             for outcome, reason, rows in _grouped(table):
                 counted.setdefault((outcome, reason), [0, 0])[0] += rows
             charges = table.filter(pc.not_equal(table["charge_units"], "0"))
-            for outcome, units in zip(
-                charges["outcome"].to_pylist(), charges["charge_units"].to_pylist(), strict=True
-            ):
-                counted.setdefault((outcome, None), [0, 0])[1] += int(units)
+            for outcome in pc.unique(charges["outcome"]).to_pylist():
+                units = charges.filter(_is(charges["outcome"], outcome))["charge_units"]
+                counted.setdefault((outcome, None), [0, 0])[1] += sum_units(units)
     return counted
+
+
+def _is(column: pa.ChunkedArray, value: str | None) -> Any:
+    """Where a column has a value, or none."""
+    return pc.is_null(column) if value is None else pc.equal(column, value)
 
 
 def _grouped(table: pa.Table) -> list[tuple[str, str | None, int]]:

@@ -1,8 +1,7 @@
 """The charges of a posting as a table: what `charges.parquet` holds."""
 
 from collections.abc import Iterator, Sequence
-from functools import cached_property
-from typing import Any, Final, overload
+from typing import TYPE_CHECKING, Final, overload
 
 import numpy as np
 import pyarrow as pa
@@ -10,40 +9,39 @@ import pyarrow as pa
 from distributary.rewards.funding import Charge, State
 from distributary.rewards.inputs import rows_table
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 CHARGES: Final = pa.schema(
     [
         ("epoch", pa.int64()),
         *((name, pa.string()) for name in ("request_hash", "account", "units", "state", "reason")),
     ]
 )
+_CHUNK: Final = 65_536
 
 
 class ColumnCharges(Sequence[Charge]):
-    """Charges of a posting as a table; sorted, and made one by one, only when asked for."""
+    """Charges of a posting as a table; made one by one only when asked for.
 
-    def __init__(self, table: pa.Table) -> None:
-        self._unsorted = table
+    Attributes:
+        table: the charges in order of deciding epoch and request hash.
+        are_unique: whether no request hash comes twice.
+    """
 
-    @cached_property
-    def table(self) -> pa.Table:
-        """The charges in order of deciding epoch and request hash."""
-        order = np.lexsort((self._hashes, self._unsorted["epoch"].to_numpy()))
-        return self._unsorted.take(pa.array(order))
-
-    @property
-    def are_unique(self) -> bool:
-        """Whether no request hash comes twice."""
-        hashes = np.sort(self._hashes)
-        return not bool((hashes[1:] == hashes[:-1]).any())
-
-    @property
-    def _hashes(self) -> "np.ndarray[Any, Any]":
-        column = self._unsorted["request_hash"].combine_chunks()
-        fixed = column.cast(pa.binary()).cast(pa.binary(64))
-        return np.frombuffer(fixed.buffers()[1], "S64") if len(fixed) else np.array([], "S64")
+    def __init__(self, unsorted: pa.Table) -> None:
+        hashes = _fixed(unsorted["request_hash"])
+        by_hash = order_of_texts(hashes)
+        self.are_unique = not any(
+            (hashes[at[1:]] == hashes[at[:-1]]).any()
+            for start in range(0, len(by_hash), _CHUNK)
+            for at in [by_hash[start : start + _CHUNK + 1]]
+        )
+        epochs = unsorted["epoch"].to_numpy()[by_hash]
+        self.table = unsorted.take(pa.array(by_hash[np.argsort(epochs, kind="stable")]))
 
     def __len__(self) -> int:
-        return int(self._unsorted.num_rows)
+        return int(self.table.num_rows)
 
     @overload
     def __getitem__(self, index: int) -> Charge: ...
@@ -56,6 +54,30 @@ class ColumnCharges(Sequence[Charge]):
 
     def __iter__(self) -> Iterator[Charge]:
         return _charges(self.table)
+
+
+def _fixed(column: pa.ChunkedArray) -> "NDArray[np.bytes_]":
+    """Hashes in hex as texts of one length.
+
+    Raises:
+        ArrowInvalid: one has another length.
+    """
+    fixed = column.cast(pa.binary()).cast(pa.binary(64)).combine_chunks()
+    return np.frombuffer(fixed.buffers()[1], "S64") if len(fixed) else np.array([], "S64")
+
+
+def order_of_texts(texts: "NDArray[np.bytes_]") -> "NDArray[np.int64]":
+    """The stable order of texts of one length, eight bytes or more.
+
+    Their first eight bytes, as numbers, order nearly all of them, in a tenth of the time.
+    """
+    first = texts.view(">u8").reshape(-1, texts.itemsize // 8)[:, 0].astype(np.uint64)
+    order = np.argsort(first, kind="stable")
+    is_tied = np.zeros(len(texts) + 1, np.bool_)
+    is_tied[1:-1] = first[order[1:]] == first[order[:-1]]
+    tied = np.flatnonzero(is_tied[1:] | is_tied[:-1])
+    order[tied] = order[tied][np.argsort(texts[order[tied]], kind="stable")]
+    return order
 
 
 def _charges(table: pa.Table) -> Iterator[Charge]:

@@ -187,7 +187,7 @@ def _read(path: Path, file: InputFile) -> pa.Table:
     if sha256_hex(data) != file.sha256:
         raise damaged(path)
     try:
-        table = pq.read_table(io.BytesIO(data))
+        table = pq.ParquetFile(io.BytesIO(data)).read()
     except (pa.ArrowException, OSError) as error:
         raise bad_input(file.name, f"it is no Parquet: {str(error)[:100]}") from error
     if table.num_rows != file.rows:

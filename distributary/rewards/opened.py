@@ -4,13 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from distributary.rewards.columnar import fund_columns, weigh_columns
+from distributary.rewards.columnar import fund_columns
 from distributary.rewards.contributions import PaidLines
 from distributary.rewards.funding import Funding
 from distributary.rewards.manifest import SettlementManifest
 from distributary.rewards.posting import Posting, open_posting
 from distributary.rewards.reference import Computed, conclude
 from distributary.rewards.weighing import Tally
+from distributary.rewards.weighing_columns import weigh_columns
 
 
 @dataclass(frozen=True)

@@ -4,21 +4,23 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pyarrow as pa
 
 from distributary.canonical import sha256_hex
-from distributary.epochs import manifest_path
 from distributary.errors import DistributaryError, InputError
 from distributary.identity import Domain
-from distributary.lake.files import file_sha256
+from distributary.lake.files import file_sha256, manifest_path
 from distributary.lake.schema import ANSWERS
 from distributary.rewards.inputs import Inputs, bad_input, damaged, read_inputs
 from distributary.rewards.manifest import RULE_KINDS, PostedEpoch, RuleFile, SettlementManifest
 from distributary.rules import FOLDER, Catalogue, read_rule
 from distributary.rules.payout import PayoutRule, read_payout_rule
 from distributary.strict_json import parse_json
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 QUARANTINE: Final = "quarantine.parquet"
 BATCH_ROWS: Final = 65_536
@@ -154,8 +156,20 @@ def _sha256(path: Path) -> str:
     return file_sha256(path).hex() if path.is_file() else ""
 
 
-def read_answers(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
+def read_answers(
+    path: Path,
+    columns: Sequence[str],
+    *,
+    row_groups: Sequence[int] | None = None,
+    dictionaries: Sequence[str] = (),
+) -> Iterator[pa.Table]:
     """The rows of an answers file, some columns of them, a row group's worth at a time.
+
+    Args:
+        path: the file.
+        columns: by name.
+        row_groups: by number; all where none are given.
+        dictionaries: the Parquet columns to read as dictionaries.
 
     Raises:
         DistributaryError: `lake_file_damaged`: it has the hash that was recorded, but is none.
@@ -163,14 +177,23 @@ def read_answers(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
     import pyarrow.parquet as pq
 
     try:
-        with pq.ParquetFile(path) as file:
-            if not file.schema_arrow.equals(ANSWERS):
-                raise damaged(path)
-            for batch in file.iter_batches(BATCH_ROWS, columns=list(columns)):
-                yield pa.Table.from_batches([batch])
+        if not pq.read_schema(path).equals(ANSWERS):
+            raise damaged(path)
+        with pq.ParquetFile(path, read_dictionary=list(dictionaries)) as file:
+            for number in range(file.num_row_groups) if row_groups is None else row_groups:
+                yield from _read_row_group(file, number, list(columns))
     except (pa.ArrowException, OSError) as error:
         raise DistributaryError(
             f"An answers file cannot be read: {str(error)[:200]}.",
             value=str(path),
             code="lake_file_damaged",
         ) from error
+
+
+def _read_row_group(file: "pq.ParquetFile", number: int, columns: list[str]) -> Iterator[pa.Table]:
+    """A row group at once where it has the size of ours, in half the time; else in batches."""
+    if file.metadata.row_group(number).num_rows <= BATCH_ROWS:
+        yield file.read_row_group(number, columns, use_threads=False)
+        return
+    for batch in file.iter_batches(BATCH_ROWS, [number], columns, use_threads=False):
+        yield pa.Table.from_batches([batch])

@@ -1,11 +1,10 @@
-"""What anybody can check of a charged row: hash, signature, maximum, expiry, charge and weights."""
+"""What anybody can check of a charged row: hash, maximum, expiry, stamps, charge and weights."""
 
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from enum import StrEnum
 from json.encoder import encode_basestring
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -13,27 +12,20 @@ import pyarrow.compute as pc
 
 from distributary.attribution.weights import WHOLE
 from distributary.identity import Domain
-from distributary.requests import verify_signature
 from distributary.rules import Catalogue, Price
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 COLUMNS: Final = (
     *("outcome", "request_hash", "account", "source", "id", "body_hash", "max_charge_units"),
     *("expires_at", "admitted_at_ms", "charge_units", "stated_charge_units", "prompt_tokens"),
     *("answer_tokens", "model", "price_hash", "split_hash", "commons", "weights"),
 )
-SIGNATURE_COLUMNS: Final = ("key", "signature")
-SAMPLE_EVERY: Final = 100  # one signature in so many, chosen by the request hash itself
+HASHED: Final = ("account", "source", "id", "body_hash", "max_charge_units", "expires_at")
 _ALWAYS: Final = 2**63 - 1
 
 quote = encode_basestring
-
-
-class Signatures(StrEnum):
-    """Which signatures are verified."""
-
-    ALL = "all"
-    SAMPLE = "sample"
-    NONE = "none"
 
 
 @dataclass
@@ -68,19 +60,11 @@ class RowChecker:
         domain: what requests must be signed for.
         prices: catalogue of prices.
         splits: catalogue of splits.
-        signatures: which signatures are verified.
     """
 
     domain: Domain
     prices: Catalogue
     splits: Catalogue
-    signatures: Signatures
-
-    @property
-    def columns(self) -> list[str]:
-        """The columns that are looked at."""
-        signed = () if self.signatures is Signatures.NONE else SIGNATURE_COLUMNS
-        return [*COLUMNS, *signed]
 
     def check(self, table: pa.Table) -> RowFindings:
         """Checks rows that have these columns, all of them charged."""
@@ -90,28 +74,24 @@ class RowChecker:
         self._check_stamps(table, found)
         self._check_charges(table, found)
         self._check_weights(table, found)
-        self._check_signatures(table, found)
         return found
 
     def _check_hashes(self, table: pa.Table, found: RowFindings) -> None:
         make = hasher(self.domain)
-        names = ("account", "source", "id", "body_hash", "max_charge_units", "expires_at")
-        for request_hash, *signed in _rows(table, "request_hash", *names):
+        for request_hash, *signed in rows_of(table, "request_hash", *HASHED):
             if make(*signed) != request_hash:
                 found.fail("request_hash", request_hash)
 
     def _check_limits(self, table: pa.Table, found: RowFindings) -> None:
-        admitted_at_s = pc.divide(table["admitted_at_ms"], 1000)
-        holds = pc.fill_null(pc.greater(table["expires_at"], admitted_at_s), False)
-        found.fail_all("expiry", table.filter(pc.invert(holds)))
+        found.fail_all("expiry", table.filter(pc.invert(are_unexpired(table))))
         names = ("request_hash", "charge_units", "max_charge_units")
-        for request_hash, units, maximum in _rows(table, *names):
+        for request_hash, units, maximum in rows_of(table, *names):
             if maximum is None or int(units) > int(maximum):
                 found.fail("maximum", request_hash)
 
     def _check_stamps(self, table: pa.Table, found: RowFindings) -> None:
         for column, catalogue in (("price_hash", self.prices), ("split_hash", self.splits)):
-            spans, check = _spans(catalogue), f"{column.removesuffix('_hash')}_in_force"
+            spans, check = spans_in_force(catalogue), f"{column.removesuffix('_hash')}_in_force"
             for stamp in pc.unique(table[column]).to_pylist():
                 begins, ends = spans.get(stamp, (_ALWAYS, 0))
                 stamped = pc.is_null(table[column]) if stamp is None else table[column]
@@ -128,7 +108,7 @@ class RowChecker:
         }
         names = ("price_hash", "model", "prompt_tokens", "answer_tokens")
         stated = ("request_hash", "charge_units", "stated_charge_units")
-        for request_hash, units, answered, *key, prompt, answer in _rows(table, *stated, *names):
+        for request_hash, units, answered, *key, prompt, answer in rows_of(table, *stated, *names):
             price: Price | None = prices.get(tuple(key))
             if (
                 price is None
@@ -140,41 +120,39 @@ class RowChecker:
                 found.fail("charge", request_hash)
 
     def _check_weights(self, table: pa.Table, found: RowFindings) -> None:
-        """Every weight is positive, and with commons they sum to 10^9; or there are none."""
-        lists = table["weights"].combine_chunks()
-        flat = pc.list_flatten(lists).to_numpy(zero_copy_only=False)
-        lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
-        ends = np.cumsum(lengths)
-        sums = np.concatenate(([0], np.cumsum(flat)))
-        totals = sums[ends] - sums[ends - lengths]
-        bad = np.concatenate(([0], np.cumsum(flat <= 0)))
-        commons = pc.fill_null(table["commons"], -1).to_numpy()
-        holds = bad[ends] == bad[ends - lengths]
-        holds &= np.where(commons < 0, lengths == 0, totals + commons == WHOLE)
-        for row in np.flatnonzero(~holds):
+        for row in np.flatnonzero(~weights_hold(table)):
             found.fail("weights", table["request_hash"][int(row)].as_py())
 
-    def _check_signatures(self, table: pa.Table, found: RowFindings) -> None:
-        if self.signatures is Signatures.NONE:
-            return
-        for request_hash, key, signature in _rows(table, "request_hash", "key", "signature"):
-            if self.signatures is Signatures.SAMPLE and not is_sampled(request_hash):
-                continue
-            found.signatures += 1
-            if not verify_signature(request_hash, key, signature):
-                found.fail("signature", request_hash)
+
+def are_unexpired(table: pa.Table) -> Any:
+    """Whether each row was admitted before its request expired; never null."""
+    admitted_at_s = pc.divide(table["admitted_at_ms"], 1000)
+    return pc.fill_null(pc.greater(table["expires_at"], admitted_at_s), False)
 
 
-def _rows(table: pa.Table, *names: str) -> Iterable[tuple[Any, ...]]:
+def weights_hold(table: pa.Table) -> "NDArray[np.bool_]":
+    """Whether all weights of each row are positive and with commons sum to 10^9, or it has none."""
+    lists = table["weights"].combine_chunks()
+    flat = pc.list_flatten(lists).to_numpy(zero_copy_only=False)
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
+    ends = np.cumsum(lengths)
+    # One above 10^9 fails by itself, and is left out of sums that it could make wrap.
+    is_bad = (flat <= 0) | (flat > WHOLE)
+    sums = np.concatenate(([0], np.cumsum(np.where(is_bad, 0, flat))))
+    totals = sums[ends] - sums[ends - lengths]
+    bad = np.concatenate(([0], np.cumsum(is_bad)))
+    commons = pc.fill_null(table["commons"], -1).to_numpy()
+    holds: NDArray[np.bool_] = bad[ends] == bad[ends - lengths]
+    holds &= np.where(commons < 0, lengths == 0, totals + commons == WHOLE)
+    return holds
+
+
+def rows_of(table: pa.Table, *names: str) -> Iterable[tuple[Any, ...]]:
+    """Some columns of a table, row by row."""
     return zip(*(table[name].to_pylist() for name in names), strict=True)
 
 
-def is_sampled(request_hash: str) -> bool:
-    """Whether a row is in the sample: nobody chooses it, and every verifier takes the same."""
-    return int(request_hash[:8], 16) % SAMPLE_EVERY == 0
-
-
-def _spans(catalogue: Catalogue) -> dict[str, tuple[int, int]]:
+def spans_in_force(catalogue: Catalogue) -> dict[str, tuple[int, int]]:
     """By stamp, from when to before when a rule is in force, Unix milliseconds."""
     rules = catalogue.rules
     ends = [*(rule.valid_from_ms for rule in rules[1:]), _ALWAYS]
@@ -187,6 +165,19 @@ def hasher(domain: Domain) -> Callable[[Any, Any, Any, Any, Any, Any], str]:
     A charged row holds nothing else, so its canonical JSON has one form; a test holds the two
     equal. What is made raises TypeError where a field is none.
     """
+    make_quoted = quoted_hasher(domain)
+
+    def make(
+        account: str, source: str, id_: str, body_hash: str, maximum: str, expires_at: int
+    ) -> str:
+        first = (quote(account), quote(source), quote(id_))
+        return make_quoted(*first, quote(body_hash), quote(maximum), expires_at)
+
+    return make
+
+
+def quoted_hasher(domain: Domain) -> Callable[[str, str, str, str, str, int], str]:
+    """The same for fields that are JSON already."""
     middle = f',"chain_id":{domain.chain_id},"contract":{quote(domain.contract)},"expires_at":'
     sha256 = hashlib.sha256
 
@@ -194,8 +185,8 @@ def hasher(domain: Domain) -> Callable[[Any, Any, Any, Any, Any, Any], str]:
         account: str, source: str, id_: str, body_hash: str, maximum: str, expires_at: int
     ) -> str:
         return sha256(
-            f'{{"account":{quote(account)},"body_hash":{quote(body_hash)}{middle}{expires_at},"id":'
-            f'{quote(id_)},"max_charge_units":{quote(maximum)},"source":{quote(source)}}}'.encode()
+            f'{{"account":{account},"body_hash":{body_hash}{middle}{expires_at},"id":{id_},'
+            f'"max_charge_units":{maximum},"source":{source}}}'.encode()
         ).hexdigest()
 
     return make

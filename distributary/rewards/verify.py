@@ -14,7 +14,7 @@ import pyarrow as pa
 from distributary.errors import DistributaryError
 from distributary.merkle import build_tree
 from distributary.rewards.books import check_epoch, check_money
-from distributary.rewards.columnar import fund_columns, weigh_columns
+from distributary.rewards.columnar import fund_columns
 from distributary.rewards.findings import ChainFact, Findings, Report
 from distributary.rewards.inputs import Inputs, read_inputs
 from distributary.rewards.leaves import Leaf
@@ -23,7 +23,9 @@ from distributary.rewards.outputs import TREE_NAME, output_tables, tree_root
 from distributary.rewards.posting import Posting, open_posting
 from distributary.rewards.previous import check_carried_in, find_previous
 from distributary.rewards.reference import Computed, conclude
-from distributary.rewards.row_checks import ROW_CHECKS, Signatures
+from distributary.rewards.row_checks import ROW_CHECKS
+from distributary.rewards.signature_checks import Signatures
+from distributary.rewards.weighing_columns import weigh_columns
 from distributary.rewards.workers import check_rows
 
 NOT_CHECKED: Final = (
@@ -151,7 +153,7 @@ def _compare(
     for name, table in output_tables(computed).items():
         if (folder / name).is_file():
             try:
-                same = pq.read_table(folder / name).equals(table)
+                same = pq.ParquetFile(folder / name).read().equals(table)
             except (pa.ArrowException, OSError):
                 same = False
             findings.check("outputs", same, f"{name} is not what the inputs give")

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from distributary.attribution.weights import WHOLE
-from distributary.errors import InputError
+from distributary.errors import DistributaryError, InputError
 from distributary.rewards.funding import Placement
 from distributary.rewards.lines import Key
 from distributary.rewards.posting import BATCH_ROWS, Posting, read_answers
@@ -51,6 +51,14 @@ class Tally:
     def pool(self) -> int:
         """Funded units."""
         return sum(self.groups.values())
+
+    def add(self, other: "Tally") -> None:
+        """Adds the sums of other rows."""
+        for group, units in other.groups.items():
+            self.groups[group] = self.groups.get(group, 0) + units
+        for document, earned in other.documents.items():
+            self.documents[document] = self.documents.get(document, 0) + earned
+        self.commons += other.commons
 
     def weights(self, splits: Catalogue) -> dict[Key, int]:
         """The integer weights of the lines, without those of zero."""
@@ -124,7 +132,9 @@ def carried_tables(posting: Posting) -> Iterator[pa.Table]:
 
 def charged_rows(table: pa.Table) -> pa.Table:
     """The rows that are charged."""
-    return table.filter(pc.equal(table["outcome"], "charged")).combine_chunks()
+    is_charged = pc.fill_null(pc.equal(table["outcome"], "charged"), False)
+    kept = table if pc.all(is_charged, min_count=0).as_py() else table.filter(is_charged)
+    return kept.combine_chunks()
 
 
 def add_table(
@@ -167,8 +177,9 @@ class _Documents:
     """The document weights of one table; hashes are looked up once a table, not once a row."""
 
     def __init__(self, table: pa.Table) -> None:
-        lists = table["weights"].combine_chunks()
-        flat = pc.dictionary_encode(pc.list_flatten(table["documents"].combine_chunks()))
+        lists, named = table["weights"].combine_chunks(), table["documents"].combine_chunks()
+        check_lengths(named, lists)
+        flat = pc.dictionary_encode(pc.list_flatten(named))
         self._hashes: list[str] = flat.dictionary.to_pylist()
         self._indices: list[int] = flat.indices.to_pylist()
         self._weights: list[int] = pc.list_flatten(lists).to_pylist()
@@ -197,3 +208,17 @@ class _Documents:
             for hash_, sum_ in zip(self._hashes, sums, strict=True):
                 if sum_:
                     documents[hash_] = documents.get(hash_, 0) + sum_
+
+
+def check_lengths(documents: pa.Array, weights: pa.Array) -> None:
+    """Holds that each row has a weight for each document.
+
+    Raises:
+        DistributaryError: `weights_disagree`.
+    """
+    lengths = (pc.fill_null(pc.list_value_length(each), 0) for each in (documents, weights))
+    if not pc.all(pc.equal(*lengths), min_count=0).as_py():
+        raise DistributaryError(
+            "An answer has not one weight for each document, so nothing is paid on it.",
+            code="weights_disagree",
+        )

@@ -14,9 +14,9 @@ from typer.testing import CliRunner
 
 from distributary.canonical import canonical_json, sha256_hex
 from distributary.cli.main import app
-from distributary.epochs import manifest_path
 from distributary.identity import Identity
 from distributary.lake.compaction import _write
+from distributary.lake.files import manifest_path
 from distributary.lake.schema import ANSWERS
 from distributary.merkle import proof_holds
 from distributary.requests import request_hash
@@ -24,7 +24,8 @@ from distributary.rewards.findings import ChainFact, Report
 from distributary.rewards.inputs import Inputs, read_inputs
 from distributary.rewards.manifest import NAME, PostedEpoch, SettlementManifest, load_manifest
 from distributary.rewards.reference import compute
-from distributary.rewards.row_checks import SAMPLE_EVERY, hasher, is_sampled
+from distributary.rewards.row_checks import hasher
+from distributary.rewards.signature_checks import SAMPLE_EVERY, is_sampled
 from distributary.rewards.verify import verify
 from tests.postings import (
     address,
