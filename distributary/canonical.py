@@ -1,7 +1,6 @@
 """Canonical JSON (RFC 8785): one byte string per value."""
 
 import hashlib
-import re
 from typing import Any
 
 import orjson
@@ -14,21 +13,27 @@ FLOAT_EXPONENT_MIN = 1e21  # from here on ECMAScript writes a number with an exp
 
 _PLAIN = orjson.OPT_SORT_KEYS | orjson.OPT_STRICT_INTEGER | orjson.OPT_PASSTHROUGH_SUBCLASS
 _PLAIN |= orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
-# A float (orjson writes NaN as null), or a text that looks like one; the values themselves tell.
-_MAYBE_FLOAT = re.compile(rb"(?:^|[:,\[])(?:-?[0-9]+[.eE]|null)")
+_LEAVES = frozenset((str, int, bool, type(None)))
 
 
-def _is_plain(value: Any) -> bool:
+def _is_plain(value: Any, *, ascii_keys: bool) -> bool:
     """Whether orjson gives the RFC 8785 bytes: ASCII keys, no float, no type that JSON lacks.
 
     The two differ only in how they write floats and sort keys beyond ASCII.
     """
     kind = type(value)
-    if kind is str or kind is int or value is None or kind is bool:
-        return True
     if kind is dict:
-        return all(type(k) is str and k.isascii() and _is_plain(v) for k, v in value.items())
-    return kind is list and all(map(_is_plain, value))
+        if not ascii_keys and not all(map(str.isascii, value)):
+            return False
+        children = value.values()
+    elif kind is list:
+        children = value
+    else:
+        return kind in _LEAVES
+    # All types at once: for the usual flat object a third of the time of a call for each value.
+    return _LEAVES.issuperset(map(type, children)) or all(
+        _is_plain(child, ascii_keys=ascii_keys) for child in children
+    )
 
 
 def _check_floats(value: Any) -> None:
@@ -50,7 +55,7 @@ def canonical_json(value: Any) -> bytes:
     """
     try:
         written = orjson.dumps(value, option=_PLAIN)
-        if (written.isascii() and not _MAYBE_FLOAT.search(written)) or _is_plain(value):
+        if _is_plain(value, ascii_keys=written.isascii()):
             return written
         _check_floats(value)
         return rfc8785.dumps(value)
