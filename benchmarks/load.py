@@ -14,7 +14,6 @@ import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +130,7 @@ def sign_many(settings: Settings, count: int) -> list[Signed]:
             key=key,
         )
         event = Event(identity.id, identity.source, REQUEST_TYPE, "")
-        headers = write_headers(event, ACCOUNT, datetime.now(UTC))
+        headers = write_headers(event, ACCOUNT, time.time_ns() // 10**6)
         signed.append(Signed(request.purchase.request_hash, headers, request.payload()))
     return signed
 

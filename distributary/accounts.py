@@ -51,7 +51,10 @@ class AccountState:
 
     def may_sign(self, key: str, at_s: int) -> bool:
         """Whether session key `key` is delegated at Unix second `at_s`."""
-        return any(d.key == key and at_s < d.expires_at for d in self.delegations)
+        for delegation in self.delegations:
+            if delegation.key == key and at_s < delegation.expires_at:
+                return True
+        return False
 
     def payload(self) -> bytes:
         """The record value."""

@@ -1,8 +1,7 @@
 """An answer: the record on `inference.answers`, with everything that decides pay stamped on it."""
 
-from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from distributary.errors import InputError
 from distributary.fast_json import read_json, write_json
@@ -39,9 +38,10 @@ class Refusal(StrEnum):
     NOT_PRICED = "not_priced"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """One answer. Amounts are decimal text of integer base units; hashes are lower-case hex.
+class Answer(NamedTuple):
+    """One answer; give its fields by name.
+
+    Amounts are decimal text of integer base units; hashes are lower-case hex.
 
     `topic_id`, `partition` and `offset` are the *request's* coordinates, `admitted_at_ms` its
     `LogAppendTime`. A replayed answer repeats the executed one's text, stamps and charge (charged
@@ -49,9 +49,6 @@ class Answer:
     """
 
     status: Status
-    code: str | None = None
-    sentence: str | None = None
-    retry_after_ms: int | None = None
     topic_id: str
     partition: int
     offset: int
@@ -65,6 +62,9 @@ class Answer:
     expires_at: Any
     key: str
     signature: str
+    code: str | None = None
+    sentence: str | None = None
+    retry_after_ms: int | None = None
     model: str | None = None
     model_version: str | None = None
     adapter: str | None = None
@@ -95,14 +95,15 @@ class Answer:
         """The record value; absent fields are left out, save what was signed as null."""
         present = {
             name: value
-            for name in _FIELDS
-            if (value := getattr(self, name)) is not None or name in _AS_SIGNED
+            for name, value in zip(_FIELDS, self, strict=True)
+            if value is not None or name in _AS_SIGNED
         }
         return write_json(present)
 
 
 _AS_SIGNED = ("max_charge_units", "expires_at")
-_FIELDS = tuple(field.name for field in fields(Answer))
+_FIELDS = Answer._fields
+_NAMES = frozenset(_FIELDS)
 
 
 def read_answer(payload: bytes) -> Answer:
@@ -112,7 +113,7 @@ def read_answer(payload: bytes) -> Answer:
         InputError: it is not an answer of this version.
     """
     parsed = read_json(payload)
-    if not isinstance(parsed, dict) or not parsed.keys() <= set(_FIELDS):
+    if not isinstance(parsed, dict) or not parsed.keys() <= _NAMES:
         raise InputError("Not an answer of this version.", code="bad_answer")
     try:
         values: dict[str, Any] = parsed | {"status": Status(str(parsed.get("status")))}

@@ -5,7 +5,6 @@ times as long; a property test holds the two equal.
 """
 
 import re
-from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
 from distributary.answers import Refusal
@@ -34,8 +33,7 @@ class Message(NamedTuple):
     content: str
 
 
-@dataclass(frozen=True, slots=True)
-class Body:
+class Body(NamedTuple):
     """What a request asks for.
 
     Attributes:

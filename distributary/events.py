@@ -50,20 +50,19 @@ def read_event(headers: Iterable[tuple[str, bytes]] | None) -> Event:
     """
     given = dict(headers or ())
     try:
-        attributes = [
-            (given.get(f"ce_{name}") or b"").decode("utf-8")
-            for name in ("id", "source", "type", "traceparent")
-        ]
+        event = Event(
+            (given.get("ce_id") or b"").decode(),
+            (given.get("ce_source") or b"").decode(),
+            (given.get("ce_type") or b"").decode(),
+            _traceparent((given.get("ce_traceparent") or b"").decode()),
+        )
     except UnicodeDecodeError as error:
         raise InputError("A header is not UTF-8.", code="not_cloudevent") from error
-    if not _TRACEPARENT.fullmatch(attributes[3]):
-        attributes[3] = ""
-    event = Event(*attributes)
     if given.get("ce_specversion") != b"1.0" or not (event.id and event.source and event.type):
         raise InputError("Not a CloudEvent 1.0 in binary mode.", code="not_cloudevent")
     if _CONTROL.search(event.id) or _CONTROL.search(event.source):
         raise InputError("ce_id and ce_source have no control characters.", code="not_cloudevent")
-    if max(len(event.id), len(event.source)) > NAME_CHARACTERS_MAX:
+    if len(event.id) > NAME_CHARACTERS_MAX or len(event.source) > NAME_CHARACTERS_MAX:
         raise InputError(
             f"ce_id and ce_source have at most {NAME_CHARACTERS_MAX} characters.",
             code="not_cloudevent",
@@ -71,12 +70,16 @@ def read_event(headers: Iterable[tuple[str, bytes]] | None) -> Event:
     return event
 
 
-def write_headers(event: Event, subject: str, at: datetime) -> Headers:
-    """The headers of a record that a job writes; `at` is written to the millisecond."""
+def _traceparent(given: str) -> str:
+    return given if given and _TRACEPARENT.fullmatch(given) else ""
+
+
+def write_headers(event: Event, subject: str, at_ms: int) -> Headers:
+    """The headers of a record that a job writes; `at_ms` is in Unix milliseconds."""
     headers = [
         ("ce_id", event.id.encode()),
         ("ce_source", event.source.encode()),
-        ("ce_time", _time(at.replace(microsecond=at.microsecond // 1000 * 1000))),
+        ("ce_time", _time(at_ms)),
         ("ce_subject", subject.encode()),
         *_constant_headers(event.type),
     ]
@@ -86,8 +89,9 @@ def write_headers(event: Event, subject: str, at: datetime) -> Headers:
 
 
 @lru_cache(maxsize=64)
-def _time(at: datetime) -> bytes:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z").encode()
+def _time(at_ms: int) -> bytes:
+    at = datetime.fromtimestamp(at_ms // 1000, UTC).replace(microsecond=at_ms % 1000 * 1000)
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()
 
 
 @lru_cache(maxsize=16)

@@ -5,8 +5,7 @@ The format is ChatML, as SmolLM2-Instruct was trained on (`tokenizer.chat_templa
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from distributary.bodies import Message
 from distributary.errors import InputError
@@ -72,8 +71,7 @@ class Retrieved(Protocol):
         ...
 
 
-@dataclass(frozen=True)
-class Passage:
+class Passage(NamedTuple):
     """A passage as it stands in a prompt.
 
     Attributes:
@@ -85,8 +83,7 @@ class Passage:
     text: str
 
 
-@dataclass(frozen=True)
-class Assembled:
+class Assembled(NamedTuple):
     """A prompt ready for a node.
 
     Attributes:
@@ -169,7 +166,10 @@ def _fit(
 
 def _asked(messages: Sequence[Message]) -> int:
     """Which message asks: the user's last one."""
-    return max(i for i, message in enumerate(messages) if message.role == "user")
+    asked = len(messages) - 1
+    while messages[asked].role != "user":
+        asked -= 1
+    return asked
 
 
 def _render(messages: Sequence[Message], shown: Sequence[Passage]) -> str:

@@ -7,8 +7,7 @@ cannot be guessed from its hash.
 """
 
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from nacl.bindings import crypto_sign_open
@@ -31,8 +30,7 @@ def _hex(payload: dict[str, Any], name: str, digits: int) -> str:
     return value
 
 
-@dataclass(frozen=True)
-class Purchase:
+class Purchase(NamedTuple):
     """All that the signature covers; made only by `make_purchase` or `read_request`.
 
     Attributes:
@@ -51,8 +49,7 @@ class Purchase:
     request_hash: str
 
 
-@dataclass(frozen=True)
-class Request:
+class Request(NamedTuple):
     """A request as it travels: the purchase, the body, and the session key's signature."""
 
     purchase: Purchase

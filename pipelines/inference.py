@@ -80,7 +80,7 @@ def make_server(
     valkey = Redis.from_url(
         settings.require("valkey"),
         single_connection_client=True,  # a pool takes a third of the time of a round trip
-        socket_timeout=VALKEY_S_MAX,
+        socket_timeout=None,
         socket_connect_timeout=VALKEY_S_MAX,
     )
     nodes = [TritonNode(name, at, metrics.triton_s) for name, at in settings.nodes().items()]
@@ -100,6 +100,7 @@ def make_server(
         ),
         leases=Leases(
             valkey,
+            timeout_s=VALKEY_S_MAX,
             lease_ms=DEADLINE_MS_MAX + LEASE_MARGIN_MS,
             replay_s=settings.replay_s,
         ),

@@ -1,6 +1,6 @@
 """Answers as the inference job would write them, signed by a session key made for the test."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -103,7 +103,7 @@ class Customer:
             prompt=f"question {number}",
             text=f"answer {number}",
         )
-        return replace(answer, **changes)
+        return answer._replace(**changes)
 
     def refused(self, number: int) -> Answer:
         """A refusal."""

@@ -7,7 +7,7 @@ Results are matched by id, never by position; what a node lost or mixed up is ru
 
 import asyncio
 import random
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -199,7 +199,7 @@ class Dispatcher:
     def _settle(self, results: list[tuple[Admitted, Generation]]) -> None:
         """Finishes each request the first time only: one past its deadline is gone already."""
         first = [(r, generation) for r, generation in results if r in self._open]
-        self._open.difference_update(r for r, _ in first)
+        self._open.difference_update([r for r, _ in first])
         if first:
             self._finish(first)
 
@@ -227,14 +227,12 @@ def match(
     Returns:
         The matched pairs, and the requests with no completion or with more than one.
     """
-    by_id: dict[str, list[Completion]] = {}
-    for completion in completions:
-        by_id.setdefault(completion.id, []).append(completion)
+    times = Counter([completion.id for completion in completions])
+    once = {c.id: c for c in completions if times[c.id] == 1}
     matched, missing = [], []
     for request, prompt in zip(batch, prompts, strict=True):
-        found = by_id.get(prompt.id, [])
-        if len(found) == 1:
-            matched.append((request, found[0]))
+        if (completion := once.get(prompt.id)) is not None:
+            matched.append((request, completion))
         else:
             missing.append(request)
     return matched, missing

@@ -149,8 +149,8 @@ class Engine:
     def _finish(self, outcomes: Sequence[Outcome]) -> None:
         by_partition = defaultdict(list)
         for outcome in outcomes:
-            place = outcome.record.coordinates
-            by_partition[place.partition].append((place.offset, outcome.name))
+            _topic_id, partition, offset = outcome.record.coordinates
+            by_partition[partition].append((offset, outcome.name))
         for partition, finished in by_partition.items():
             self._lanes[partition].finish(finished)
 

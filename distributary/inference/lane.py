@@ -124,7 +124,7 @@ class Lane:
     def _record(self, message: Any) -> Record:
         _kind, at_ms = message.timestamp()
         coordinates = Coordinates(self._topic_id, self.address.partition, message.offset())
-        return Record(coordinates, at_ms, _headers(message), message.key(), message.value() or b"")
+        return Record(coordinates, at_ms, _headers(message), message.value() or b"")
 
     async def wait_for_room(self, window_max: int) -> None:
         """Waits while `window_max` records are ahead of the low-water mark."""

@@ -10,9 +10,8 @@ import hashlib
 import logging
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from redis.exceptions import RedisError
 
@@ -56,8 +55,7 @@ class Found(Enum):
     IN_PROGRESS = auto()  # leased by other coordinates: wait
 
 
-@dataclass(frozen=True, slots=True)
-class Lookup:
+class Lookup(NamedTuple):
     """The result of a look-up: `request_hash` and `answer` are the earlier request's."""
 
     found: Found
@@ -96,13 +94,15 @@ class Leases:
     """Leases and executed answers in one Valkey.
 
     Args:
-        client: has one connection; its time-out bounds what a slow Valkey can cost a batch.
+        client: has one connection and no time-out of its own, which would be a task for each trip.
+        timeout_s: bounds what a slow Valkey can cost a batch.
         lease_ms: how long a lease lives: longer than the longest deadline.
         replay_s: how long an executed answer is kept.
     """
 
-    def __init__(self, client: "Redis", *, lease_ms: int, replay_s: int) -> None:
+    def __init__(self, client: "Redis", *, timeout_s: float, lease_ms: int, replay_s: int) -> None:
         self._client = client
+        self._timeout_s = timeout_s
         self._lease_ms = lease_ms
         self._replay_s = replay_s
         self._away_until = 0.0
@@ -125,7 +125,8 @@ class Leases:
             return None
         keys, arguments = zip(*values, strict=True)
         try:
-            reply = await self._client.eval(script, len(keys), *keys, live_ms, *arguments)
+            async with asyncio.timeout(self._timeout_s):
+                reply = await self._client.eval(script, len(keys), *keys, live_ms, *arguments)
         except (RedisError, OSError, TimeoutError) as error:
             self.failures += 1
             self._away_until = time.monotonic() + RETRY_AFTER_S

@@ -1,6 +1,10 @@
-"""What a request record becomes on its way through the inference job."""
+"""What a request record becomes on its way through the inference job.
+
+Named tuples: a frozen dataclass takes three times as long to make, and each request makes a dozen.
+"""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from distributary.answers import Answer, Refusal, Status
 from distributary.bodies import Body
@@ -10,19 +14,16 @@ from distributary.requests import Request
 from distributary.rules import Price
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(NamedTuple):
     """A record as read from Kafka; `admitted_at_ms` is its `LogAppendTime`, Unix ms."""
 
     coordinates: Coordinates
     admitted_at_ms: int
     headers: list[tuple[str, bytes]] | None
-    key: bytes | None
     value: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Dead:
+class Dead(NamedTuple):
     """A record that nobody can be answered for, with the reason's code and a sentence."""
 
     record: Record
@@ -30,8 +31,7 @@ class Dead:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
-class Verified:
+class Verified(NamedTuple):
     """A request whose signature verifies: it will get an answer."""
 
     record: Record
@@ -40,22 +40,25 @@ class Verified:
 
     def answer(self, status: Status, **stamps: object) -> Answer:
         """An answer to this request, with what every answer repeats of it."""
-        purchase, coordinates = self.request.purchase, self.record.coordinates
+        record, request, _ = self
+        purchase = request.purchase
+        topic_id, partition, offset = record.coordinates
+        account, source, event_id = purchase.identity
         return Answer(
             status=status,
-            topic_id=coordinates.topic_id,
-            partition=coordinates.partition,
-            offset=coordinates.offset,
-            admitted_at_ms=self.record.admitted_at_ms,
-            account=purchase.identity.account,
-            source=purchase.identity.source,
-            id=purchase.identity.id,
+            topic_id=topic_id,
+            partition=partition,
+            offset=offset,
+            admitted_at_ms=record.admitted_at_ms,
+            account=account,
+            source=source,
+            id=event_id,
             request_hash=purchase.request_hash,
             body_hash=purchase.body_hash,
             max_charge_units=purchase.max_charge_units,
             expires_at=purchase.expires_at,
-            key=self.request.key,
-            signature=self.request.signature,
+            key=request.key,
+            signature=request.signature,
             **stamps,  # type: ignore[arg-type]
         )
 
@@ -97,8 +100,7 @@ class Admitted:
     due_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Generation:
+class Generation(NamedTuple):
     """What a node returned for one request: a text, or why there is none."""
 
     text: str | None

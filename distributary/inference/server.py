@@ -3,9 +3,10 @@
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from typing import NamedTuple
 
 from distributary.accounts import AccountState
 from distributary.answers import Answer, Refusal, Status, read_answer
@@ -41,8 +42,7 @@ class Topics:
     answer_partitions: int
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of a record: a dead letter, an answer, or nothing to publish.
 
     Attributes:
@@ -120,7 +120,8 @@ class Server:
             else:
                 outcomes.append(self._known(request, lookup))
         outcomes += self._admit(ours)
-        self._spawn(self._conclude(outcomes))
+        if outcomes:  # a task for nothing is not free
+            self._spawn(self._conclude(outcomes))
 
     async def _decode(self, records: Sequence[Record]) -> tuple[list[Verified], list[Outcome]]:
         known = self.accounts.accounts
@@ -195,7 +196,7 @@ class Server:
     def _answer(self, request: Verified, answer: Answer, *, leased: bool = True) -> Outcome:
         payload = answer.payload()
         event = Event(str(request.record.coordinates), SOURCE, ANSWER_TYPE, request.traceparent)
-        headers = write_headers(event, answer.account, datetime.now(UTC))
+        headers = write_headers(event, answer.account, time.time_ns() // 10**6)
         partition = partition_of(answer.request_hash, self.topics.answer_partitions)
         outgoing = Outgoing(
             self.topics.answers, partition, answer.request_hash.encode(), payload, headers
@@ -206,7 +207,7 @@ class Server:
             log.log(level, _told(answer))
         return Outcome(
             request.record,
-            answer.code or answer.status.value,
+            answer.code or str(answer.status),
             outgoing,
             request if leased else None,
             payload if is_executed else None,
@@ -217,7 +218,7 @@ class Server:
             {"msg": "dead letter", "code": dead.code, "coordinates": str(dead.record.coordinates)}
         )
         event = Event(str(dead.record.coordinates), SOURCE, DEAD_TYPE, "")
-        headers = write_headers(event, dead.code, datetime.now(UTC))
+        headers = write_headers(event, dead.code, time.time_ns() // 10**6)
         payload = dead_letter(dead, self.topics.requests)
         outgoing = Outgoing(self.topics.dead, 0, event.id.encode(), payload, headers)
         return Outcome(dead.record, "dead", outgoing)
@@ -231,8 +232,8 @@ class Server:
             [(o.verified, o.payload) for o in outcomes if o.verified and o.payload]
         )
         await self.leases.release([o.verified for o in outcomes if o.verified and not o.payload])
-        for outcome in outcomes:
-            self.metrics.answered.labels(outcome.name).inc()
+        for name, count in Counter(outcome.name for outcome in outcomes).items():
+            self.metrics.answered.labels(name).inc(count)
         self.finish(outcomes)
 
 
@@ -288,8 +289,7 @@ def replay(request: Verified, payload: bytes) -> Answer:
     except InputError:
         return request.refuse(Refusal.IN_PROGRESS, "The answer kept cannot be read.", 0)
     coordinates = request.record.coordinates
-    return replace(
-        original,
+    return original._replace(
         status=Status.REPLAYED,
         topic_id=coordinates.topic_id,
         partition=coordinates.partition,

@@ -87,8 +87,10 @@ class Catalogue:
 
     def in_force(self, instant_ms: int) -> Rule | None:
         """The rule whose validity began last before or at `instant_ms` (Unix milliseconds)."""
-        begun = [rule for rule in self._rules if rule.valid_from_ms <= instant_ms]
-        return begun[-1] if begun else None
+        for rule in reversed(self._rules):
+            if rule.valid_from_ms <= instant_ms:
+                return rule
+        return None
 
     def by_hash(self, stamp: str) -> Rule | None:
         """The rule that a stamp names."""

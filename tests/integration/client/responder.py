@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -84,7 +83,7 @@ class Responder:
                     key=hashed.encode(),
                     value=self.answer(message, request, given),
                     headers=write_headers(
-                        Event("a", "urn:double", ANSWER_TYPE, ""), "a", datetime.now(UTC)
+                        Event("a", "urn:double", ANSWER_TYPE, ""), "a", message.timestamp()[1]
                     ),
                     partition=partition_of(hashed, counted[self.settings.topic_prefix + ANSWERS]),
                 )

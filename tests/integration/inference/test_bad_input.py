@@ -64,7 +64,7 @@ def bad_records(request: Request) -> list[tuple[bytes | None, Headers | None, st
             "not_canonical",
         ),
         (b"[" * 60_000, headers, "not_json"),
-        (replace(request, signature="0" * 128).payload(), headers, "bad_signature"),
+        (request._replace(signature="0" * 128).payload(), headers, "bad_signature"),
         (value.replace(b"What is", b"What was"), headers, "bad_signature"),
         (value, event_headers(event_id, "another source"), "bad_signature"),
         (*as_record(stranger), "unknown_account"),

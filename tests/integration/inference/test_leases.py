@@ -23,7 +23,7 @@ def run(fresh_valkey: str) -> Callable[[Flow], None]:
 
     async def with_leases(flow: Flow) -> None:
         client = Redis.from_url(fresh_valkey)
-        ours = Leases(client, lease_ms=60_000, replay_s=60)
+        ours = Leases(client, timeout_s=5.0, lease_ms=60_000, replay_s=60)
         try:
             await flow(ours, client)
             assert ours.failures == 0

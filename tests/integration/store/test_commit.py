@@ -118,7 +118,7 @@ def test_commit__replayed__is_uncharged(
     connection: psycopg.Connection[Any], committer: Committer, lane: Lane
 ) -> None:
     answer = Customer().answer(0)
-    given = batch(lane, 0, [answer, replace(answer, status=Status.REPLAYED, offset=9)])
+    given = batch(lane, 0, [answer, answer._replace(status=Status.REPLAYED, offset=9)])
     committer.commit(connection, bundle(given))
 
     assert outcomes(connection)[1] == ("uncharged", "replayed", 0)
@@ -138,7 +138,7 @@ def test_commit__row_that_cannot_be_stored__is_quarantined_alone(
     customer = Customer()
     good = [customer.answer(number) for number in range(7)]
     bad = bundle(batch(lane, 3, [customer.answer(99)])).weighed[0]
-    answer = replace(bad.judged.answer, **spoilt)
+    answer = bad.judged.answer._replace(**spoilt)
     given = batch(lane, 0, [*good[:3], bad.judged.answer, *good[3:]])
     judged = bundle(given)
     weighed = list(judged.weighed)

@@ -1,7 +1,6 @@
 """Tracing a request, by function and by command."""
 
 import json
-from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -31,7 +30,7 @@ def answer(
             (document,),
         )
     executed = Customer().answer(7)
-    replayed = replace(executed, status=Status.REPLAYED, offset=8)
+    replayed = executed._replace(status=Status.REPLAYED, offset=8)
     committer.commit(connection, bundle(batch(lane, 0, [executed, replayed])))
     return {
         "hash": executed.request_hash,

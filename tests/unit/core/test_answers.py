@@ -1,7 +1,6 @@
 """Answers: read back as written, and always as the schema describes them."""
 
 import json
-from dataclasses import replace
 
 import pytest
 from jsonschema import Draft202012Validator
@@ -14,19 +13,19 @@ from tests.signed_answers import Customer
 
 VALIDATOR = Draft202012Validator(load_schema(ANSWER_TYPE))
 EXECUTED = Customer().answer(1)
-REFUSED = replace(Customer().refused(2), sentence="It had expired.")
+REFUSED = Customer().refused(2)._replace(sentence="It had expired.")
 
 
 @pytest.mark.parametrize(
     "answer",
     [
         EXECUTED,
-        replace(EXECUTED, status=Status.REPLAYED),
-        replace(EXECUTED, text="", passages=[]),
-        replace(EXECUTED, text="\x00\u2028\U0001f600 </script>"),
+        EXECUTED._replace(status=Status.REPLAYED),
+        EXECUTED._replace(text="", passages=[]),
+        EXECUTED._replace(text="\x00\u2028\U0001f600 </script>"),
         REFUSED,
-        replace(REFUSED, max_charge_units=None, expires_at=None),
-        replace(REFUSED, max_charge_units=[{}, 1.5], retry_after_ms=0),
+        REFUSED._replace(max_charge_units=None, expires_at=None),
+        REFUSED._replace(max_charge_units=[{}, 1.5], retry_after_ms=0),
     ],
 )
 def test_payload__any_answer__is_read_back_equal_and_fits_the_schema(answer: Answer) -> None:

@@ -2,7 +2,6 @@
 
 import importlib
 import re
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -78,7 +77,7 @@ def test_exit_codes__of_the_code__are_those_of_the_reference() -> None:
 
 def test_headers__that_we_write__are_those_of_the_reference() -> None:
     event = Event("1", "a", "ai.distributary.answer.v1", "00-" + "a" * 32 + "-" + "b" * 16 + "-01")
-    written = [name for name, _ in write_headers(event, "a", datetime.now(UTC))]
+    written = [name for name, _ in write_headers(event, "a", 1_790_000_000_000)]
     assert sorted(written) == sorted(names("Headers", "header"))
 
 

@@ -20,7 +20,7 @@ DECODER = Decoder(DOMAIN, BYTES_MAX)
 def record(value: bytes, headers: Headers | None, offset: int = 7) -> Record:
     """A record of any bytes."""
     given: Any = headers
-    return Record(Coordinates("topic", 0, offset), ADMITTED_AT_MS, given, None, value)
+    return Record(Coordinates("topic", 0, offset), ADMITTED_AT_MS, given, value)
 
 
 def ask(event_id: str, body: Any = None, **changes: Any) -> Request:

@@ -2,7 +2,6 @@
 
 import json
 from base64 import b64decode
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -30,7 +29,7 @@ VALIDATOR = Draft202012Validator(load_schema(DEAD_TYPE))
 GOOD = ask("1")
 VALUE, HEADERS = as_record(GOOD)
 TRACEPARENT = b"00-" + b"a" * 32 + b"-" + b"b" * 16 + b"-01"
-BROKEN = replace(GOOD, signature="0" * 128)
+BROKEN = GOOD._replace(signature="0" * 128)
 
 
 def dead(value: bytes, headers: Headers | None, accounts: Any = ACCOUNTS) -> dict[str, Any]:

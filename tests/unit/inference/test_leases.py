@@ -24,13 +24,27 @@ def test_look_up__valkey_is_away__everything_is_ours_and_it_is_left_alone_a_whil
 
     async def flow() -> None:
         client: Any = AwayClient()
-        ours = Leases(client, lease_ms=60_000, replay_s=60)
+        ours = Leases(client, timeout_s=5.0, lease_ms=60_000, replay_s=60)
         for _ in range(3):
             found = await ours.look_up([FIRST, AGAIN])
             assert [each.found for each in found] == [Found.LEASED, Found.LEASED]
         await ours.record([(FIRST, b"answer")])
         await ours.release([OTHER])
         assert (client.asked, ours.failures) == (1, 1)
+
+    asyncio.run(flow())
+
+
+def test_look_up__valkey_is_too_slow__everything_is_ours_once_the_time_is_up() -> None:
+    class SlowClient:
+        async def eval(self, *_: Any) -> None:
+            await asyncio.sleep(3_600)
+
+    async def flow() -> None:
+        client: Any = SlowClient()
+        ours = Leases(client, timeout_s=0.01, lease_ms=60_000, replay_s=60)
+        (found,) = await ours.look_up([FIRST])
+        assert (found.found, ours.failures) == (Found.LEASED, 1)
 
     asyncio.run(flow())
 

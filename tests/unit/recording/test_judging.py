@@ -72,7 +72,7 @@ def test_judge__not_executed__is_uncharged_and_buys_nothing(
 def test_judge__signed_field_changed_afterwards__is_uncharged_and_buys_nothing(
     changes: dict[str, Any],
 ) -> None:
-    found = judged(replace(Customer().answer(0), **changes))
+    found = judged(Customer().answer(0)._replace(**changes))
     assert (found.reason, found.buys) == (Uncharged.BAD_REQUEST_HASH, False)
 
 
@@ -84,7 +84,7 @@ def test_judge__signed_for_another_chain__is_uncharged() -> None:
 @pytest.mark.parametrize("name", ["key", "signature"])
 def test_judge__signature_of_nobody__is_uncharged_and_buys_nothing(name: str) -> None:
     answer = Customer().answer(0)
-    found = judged(replace(answer, **{name: "0" * len(getattr(answer, name))}))
+    found = judged(answer._replace(**{name: "0" * len(getattr(answer, name))}))
     assert (found.reason, found.buys) == (Uncharged.BAD_SIGNATURE, False)
 
 
@@ -160,7 +160,7 @@ def test_judge__price_in_force_only_later__is_uncharged() -> None:
     ids=str,
 )
 def test_read_record__field_of_another_type__is_set_aside(changes: dict[str, Any]) -> None:
-    answer = replace(Customer().answer(0), **changes)
+    answer = Customer().answer(0)._replace(**changes)
     assert isinstance(read_record(record(0, answer)), Quarantined)
 
 

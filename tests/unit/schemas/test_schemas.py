@@ -183,14 +183,12 @@ def test_answer_schema__a_reserved_field__is_named_and_not_written(name: str) ->
 def test_answer_schema__fields__are_those_of_the_code_and_the_reserved_ones() -> None:
     properties = set(schemas.load_schema(ANSWER_TYPE)["properties"])
 
-    assert properties == set(Answer.__dataclass_fields__) | {"node_receipt", "attempt_id"}
+    assert properties == set(Answer._fields) | {"node_receipt", "attempt_id"}
 
 
 @pytest.mark.parametrize("code", ["oversize", "not_utf8", "bad_signature"])
 def test_dead_schema__a_dead_letter_as_written__is_valid(code: str) -> None:
-    record = Record(
-        Coordinates("T", 0, 5), 1, [("ce_id", b"\xff"), ("x", b"")], None, b"\xff" * 999
-    )
+    record = Record(Coordinates("T", 0, 5), 1, [("ce_id", b"\xff"), ("x", b"")], b"\xff" * 999)
 
     validator(DEAD_TYPE).validate(json.loads(dead_letter(Dead(record, code, "No."), "requests")))
 
