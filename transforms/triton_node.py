@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-import grpc  # type: ignore[import-untyped]
+import grpc
 from prometheus_client import Histogram
 from tritonclient.grpc import service_pb2, service_pb2_grpc
 
