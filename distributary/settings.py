@@ -12,19 +12,23 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from distributary.allowed import ADDRESS, LEVEL, NAME_PREFIX, URL, VALKEY_URL, Between, Form
 from distributary.errors import InputError, UnavailableError
 from distributary.identity import Domain
 
 PREFIX = "DISTRIBUTARY_"
 DAY_S = 24 * 60 * 60
+# A topic takes records of four times `request_bytes_max`. An answer repeats the question and has
+# a text of 64 KiB at most, which JSON writes in six times as many bytes: with this it always fits.
+REQUEST_BYTES_LEAST = 147_456
 
 
 def _cache_default() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "distributary"
 
 
-def _setting(default: Any, doc: str, **kwargs: Any) -> Any:
-    return field(default=default, metadata={"doc": doc, **kwargs})
+def _setting(default: Any, doc: str, allowed: Between | Form | None = None, **kwargs: bool) -> Any:
+    return field(default=default, metadata={"doc": doc, "allowed": allowed, **kwargs})
 
 
 @dataclass(frozen=True)
@@ -48,61 +52,95 @@ class Settings:
         "", "Triton of ours that runs `attribute` (gRPC), `host:port`.", endpoint=True
     )
     postgres: str = _setting("", "Postgres connection URI.", endpoint=True, secret=True)
-    valkey: str = _setting("", "Valkey URL, `redis://host:port/0`.", endpoint=True, secret=True)
+    valkey: str = _setting(
+        "", "Valkey URL, `redis://host:port/0`.", VALKEY_URL, endpoint=True, secret=True
+    )
     prism: str = _setting("", "Path of the Prism binary.", endpoint=True)
     chain: str = _setting(
-        "", "EVM node (JSON-RPC), `http://host:port`.", endpoint=True, secret=True
+        "", "EVM node (JSON-RPC), `http://host:port`.", URL, endpoint=True, secret=True
     )
 
-    topic_prefix: str = _setting("", "Put before topic and group names: several on one Kafka.")
+    topic_prefix: str = _setting(
+        "", "Put before topic and group names: several on one Kafka.", NAME_PREFIX
+    )
 
     # - What is signed -
-    chain_id: int = _setting(31337, "Chain that the signed domain names.", deployed=True)
+    chain_id: int = _setting(
+        31337, "Chain that the signed domain names.", Between(1, 2**53 - 1), deployed=True
+    )
     contract: str = _setting(
-        "0x" + "0" * 40, "Contract that the signed domain names; zero: none.", deployed=True
+        "0x" + "0" * 40,
+        "Contract that the signed domain names; zero: none.",
+        ADDRESS,
+        deployed=True,
     )
     contract_block: int = _setting(
-        0, "Block that the contract was made in: the indexer begins there.", deployed=True
+        0,
+        "Block that the contract was made in: the indexer begins there.",
+        Between(0),
+        deployed=True,
     )
 
     # - Limits -
     request_bytes_max: int = _setting(
-        262_144, "Larger request records are dead letters: a 32 k token prompt fits four times."
+        262_144,
+        "Larger request records are dead letters: a 32 k token prompt fits four times.",
+        Between(REQUEST_BYTES_LEAST, 16_777_216),
     )
     expiry_s_max: int = _setting(
-        32 * DAY_S, "Longest `expires_at`: purchases must be kept that long to be charged once."
+        32 * DAY_S,
+        "Longest `expires_at`: purchases must be kept that long to be charged once.",
+        Between(60, 32 * DAY_S),
     )
     partitions: int = _setting(
-        4, "Partitions of requests and answers at creation: fixed for a topic's life."
+        4,
+        "Partitions of requests and answers at creation: fixed for a topic's life.",
+        Between(1, 1_024),
     )
-    retention_s: int = _setting(14 * DAY_S, "Retention of requests and answers in Kafka.")
+    retention_s: int = _setting(
+        14 * DAY_S, "Retention of requests and answers in Kafka.", Between(3_600)
+    )
     texts_retention_s: int = _setting(
-        14 * DAY_S, "How long prompts and answers are kept in the lake."
+        14 * DAY_S, "How long prompts and answers are kept in the lake.", Between(3_600)
     )
 
     # - inference job -
     batches_in_flight_max: int = _setting(
-        8, "Triton batches in flight, over all lanes, before only full ones are sent."
+        8,
+        "Triton batches in flight, over all lanes, before only full ones are sent.",
+        Between(1, 1_024),
     )
     requests_in_flight_max: int = _setting(
-        768, "Requests given to nodes and not published yet; a crash runs at most so many twice."
+        768,
+        "Requests given to nodes and not published yet; a crash runs at most so many twice.",
+        Between(1, 65_536),
     )
     window_max: int = _setting(
-        2_048, "Records of one partition ahead of its low-water mark before reading pauses."
+        2_048,
+        "Records of one partition ahead of its low-water mark before reading pauses.",
+        Between(1, 65_536),
     )
     deadline_ms_default: int = _setting(
-        60_000, "Deadline of a request that states none, from when it is read to its answer."
+        60_000,
+        "Deadline of a request that states none, from when it is read to its answer.",
+        Between(1, 300_000),
     )
     retry_s_max: int = _setting(
-        30, "How long a request is retried when no node takes it: a restart of Triton fits."
+        30,
+        "How long a request is retried when no node takes it: a restart of Triton fits.",
+        Between(0, 300),
     )
     replay_s: int = _setting(
-        DAY_S, "How long Valkey keeps an executed answer to replay; later repeats run again."
+        DAY_S,
+        "How long Valkey keeps an executed answer to replay; later repeats run again.",
+        Between(1, 32 * DAY_S),
     )
 
     # - attribution job -
     bundle_s: float = _setting(
-        2.0, "Longest span of one attribution bundle, so of one transaction: 2 to 5 s."
+        2.0,
+        "Longest span of one attribution bundle, so of one transaction: 2 to 5 s.",
+        Between(0.01, 60.0),
     )
 
     # - settlement -
@@ -113,34 +151,36 @@ class Settings:
         None, "File with its password, mode 600; default `HOME/keys/settler.password`."
     )
     settler_signer: str = _setting(
-        "", "In place of a key file: a signer (`eth_signTransaction`), URL.", secret=True
+        "", "In place of a key file: a signer (`eth_signTransaction`), URL.", URL, secret=True
     )
-    settler_address: str = _setting("", "The address that the signer signs for.")
+    settler_address: str = _setting("", "The address that the signer signs for.", ADDRESS)
     confirmations: int = _setting(
-        0, "Blocks on top that make a block final; 0: what the node calls finalized."
+        0, "Blocks on top that make a block final; 0: what the node calls finalized.", Between(0)
     )
     gas_ceiling_gwei: int = _setting(
-        300, "Most per unit of gas for something new; never holds up a nonce in use."
+        300, "Most per unit of gas for something new; never holds up a nonce in use.", Between(1)
     )
     gas_share_bp_max: int = _setting(
-        200, "Most that a posting may cost, in basis points of what it settles."
+        200, "Most that a posting may cost, in basis points of what it settles.", Between(0, 10_000)
     )
     token_value_wei: int = _setting(
-        0, "What 10^18 base units of the token are worth, wei; 0: gas is never weighed."
+        0, "What 10^18 base units of the token are worth, wei; 0: gas is never weighed.", Between(0)
     )
     posting_age_s_max: int = _setting(
-        DAY_S, "After so long a posting goes, whatever gas costs below the ceiling."
+        DAY_S, "After so long a posting goes, whatever gas costs below the ceiling.", Between(0)
     )
     epoch_total_factor: int = _setting(
-        10, "An epoch above so many times the median of the last is held for a person."
+        10, "An epoch above so many times the median of the last is held for a person.", Between(1)
     )
 
     # - Watching -
-    metrics_port_inference: int = _setting(9_464, "Prometheus port of the inference job; 0: any.")
-    metrics_port_attribution: int = _setting(
-        9_465, "Prometheus port of the attribution job; 0: any."
+    metrics_port_inference: int = _setting(
+        9_464, "Prometheus port of the inference job; 0: any.", Between(0, 65_535)
     )
-    log_level: str = _setting("INFO", "Level of the structured logs on stderr.")
+    metrics_port_attribution: int = _setting(
+        9_465, "Prometheus port of the attribution job; 0: any.", Between(0, 65_535)
+    )
+    log_level: str = _setting("INFO", "Level of the structured logs on stderr.", LEVEL)
 
     @property
     def lake_path(self) -> Path:
@@ -210,11 +250,23 @@ def _parse(name: str, default: Any, text: str) -> Any:
         raise InputError(f"{PREFIX}{name.upper()} must be {kind}.", value=text) from error
 
 
+def _check(settings: Settings) -> Settings:
+    """Returns the settings; an optional one that is not set has nothing to keep to."""
+    for each in fields(settings):
+        allowed, value = each.metadata.get("allowed"), getattr(settings, each.name)
+        if allowed and value not in ("", None) and not allowed.allows(value):
+            raise InputError(
+                f"{PREFIX}{each.name.upper()} must be {allowed.words}.",
+                value=None if each.metadata.get("secret") else value,
+            )
+    return settings
+
+
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Reads the settings from the environment and the endpoints file.
 
     Raises:
-        InputError: a variable does not parse, or the endpoints file is damaged.
+        InputError: a variable does not parse or is not allowed, or the endpoints file is damaged.
     """
     environ = os.environ if environ is None else environ
     defaults = Settings()
@@ -238,4 +290,4 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             if f.metadata.get("endpoint") or f.metadata.get("deployed")
         }
         given = {k: v for k, v in written.items() if k in names} | given
-    return Settings(**given)
+    return _check(Settings(**given))

@@ -38,13 +38,23 @@ def _default(setting: "Field[Any]") -> str:
     return "none" if value in (None, "") else f"`{value}`"
 
 
+def _allowed(setting: "Field[Any]") -> str:
+    allowed = setting.metadata.get("allowed")
+    return allowed.words if allowed else ""
+
+
 def settings() -> str:
-    """Every setting with its variable, default and reason."""
+    """Every setting with its variable, default, range and reason."""
     rows = [
-        [f"`{PREFIX}{each.name.upper()}`", _default(each), str(each.metadata["doc"])]
+        [
+            f"`{PREFIX}{each.name.upper()}`",
+            _default(each),
+            _allowed(each),
+            str(each.metadata["doc"]),
+        ]
         for each in fields(Settings)
     ]
-    return table(("variable", "default", "what and why"), rows)
+    return table(("variable", "default", "allowed", "what and why"), rows)
 
 
 def commands(group: Any, path: str = "distributary") -> Iterator[tuple[str, Any]]:

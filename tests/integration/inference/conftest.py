@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from distributary.kafka import create_topics
-from distributary.settings import Settings
+from distributary.settings import REQUEST_BYTES_LEAST, Settings
 from tests.counting import Books, count_when_answered
 from tests.inference_job import InferenceJob, environment, running
 from tests.node_server import NodeServer, answer_all
@@ -15,7 +15,7 @@ from tests.senders import Customer, Sender
 from tests.servers import unique
 
 PARTITIONS = 2
-BYTES_MAX = 65_536
+BYTES_MAX = REQUEST_BYTES_LEAST
 LIMITS = {"retry_s_max": 2, "deadline_ms_default": 20_000, "request_bytes_max": BYTES_MAX}
 
 
