@@ -18,6 +18,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from distributary.cli.failures import run_in_words
 from distributary.errors import ExitCode
 from distributary.lake.texts import sweep_texts
 from distributary.metrics_server import serve_metrics
@@ -196,4 +197,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_in_words(main))

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import apache_beam as beam
 
 from distributary.bodies import DEADLINE_MS_MAX
+from distributary.cli.failures import run_in_words
 from distributary.inference.engine import Engine, EngineConfig
 from distributary.inference.server import Outcome, Server, Topics
 from distributary.metrics_server import serve_metrics
@@ -156,4 +157,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_in_words(main))

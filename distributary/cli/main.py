@@ -6,8 +6,7 @@ import sys
 import typer
 
 from distributary import __version__
-from distributary.cli.output import print_error
-from distributary.errors import DistributaryError, ExitCode
+from distributary.cli.failures import run_in_words
 
 # Each module has `register(app)`; all are light, and import what they need inside their commands.
 GROUPS = (
@@ -48,13 +47,5 @@ for group in GROUPS:
 
 
 def main() -> None:
-    """Runs the command; a user's mistake gives one line and its exit code."""
-    try:
-        app()
-    except DistributaryError as error:
-        print_error(error)
-        sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(128 + 2)
-    except BrokenPipeError:
-        sys.exit(ExitCode.FAILED)
+    """Runs the command; what is no defect of ours gives one line and its exit code."""
+    sys.exit(run_in_words(app))

@@ -4,7 +4,7 @@ import psycopg
 from psycopg import Connection
 from psycopg.rows import TupleRow
 
-from distributary.errors import UnavailableError
+from distributary.errors import InputError, UnavailableError
 from distributary.store.schema import migrate
 
 __all__ = ["connect", "migrate"]
@@ -21,6 +21,7 @@ def connect(dsn: str, *, autocommit: bool = False) -> Connection[TupleRow]:
 
     Raises:
         UnavailableError: the server does not answer or refuses the login.
+        InputError: the URI is none.
     """
     try:
         return psycopg.connect(
@@ -29,6 +30,12 @@ def connect(dsn: str, *, autocommit: bool = False) -> Connection[TupleRow]:
             connect_timeout=CONNECT_TIMEOUT_S,
             application_name="distributary",
         )
+    except psycopg.ProgrammingError as error:
+        # libpq's own words repeat the value, and there may be a password in it.
+        raise InputError(
+            "The setting `postgres` is no connection URI: write DISTRIBUTARY_POSTGRES as "
+            "postgresql://user@host:port/database."
+        ) from error
     except psycopg.OperationalError as error:
         reason = " ".join(str(error).split())[:200]
         raise UnavailableError(

@@ -34,7 +34,7 @@ def open_registry(settings: Settings, *, autocommit: bool = False) -> Iterator[R
             yield connection
     except psycopg.errors.UndefinedTable as error:
         raise UnavailableError(
-            "The database is empty: run `distributary up`, which prepares it."
+            "The database is empty: run `distributary up`, which prepares it.", code="no_schema"
         ) from error
     except psycopg.OperationalError as error:
         raise UnavailableError("Postgres went away: see `distributary status`.") from error
