@@ -43,12 +43,13 @@ class Retrieved(NamedTuple):
 
 @dataclass
 class _Open:
-    """A loaded state, and when it was last known to be current."""
+    """A loaded state, and when it was last known to be current; a damaged one is loaded again."""
 
     checked_s: float
     manifest_hash: str
     documents: tuple[str, ...]
     index: Bm25 | None
+    damaged: bool = False
 
 
 class Retriever:
@@ -74,16 +75,25 @@ class Retriever:
         Raises:
             InputError: `bad_datanet_name`, or `unknown_datanet`: it has no current state.
             InputError: `unknown_manifest`: the lake lacks what its pointer names.
-            DistributaryError: `manifest_damaged`, `index_unreadable`, `text_missing`.
+            DistributaryError: `datanet_unreadable`: the lake is not there; `manifest_damaged`,
+                `index_unreadable`, `text_missing`, `text_damaged`.
         """
         state = self._current(datanet)
-        if state.index is None:
-            return Retrieved(state.manifest_hash, ())
-        found = (state.documents[number] for number in state.index.search(question, count))
+        found = self._search(datanet, state, question, count)
         return Retrieved(
             state.manifest_hash,
             tuple(Passage(document, read_text(self._lake, document)) for document in found),
         )
+
+    def _search(self, datanet: str, state: _Open, question: str, count: int) -> list[str]:
+        if state.index is None:
+            return []
+        try:
+            return [state.documents[number] for number in state.index.search(question, count)]
+        except (LookupError, ValueError, TypeError) as error:
+            # Built anew it has the same hash, which alone would be no reason to load it again.
+            state.damaged = True
+            raise self._unreadable(datanet, state.manifest_hash) from error
 
     def _current(self, datanet: str) -> _Open:
         now_s = self._clock()
@@ -101,13 +111,20 @@ class Retriever:
     def _refresh(self, datanet: str, known: _Open | None, now_s: float) -> _Open:
         manifest_hash = read_pointer(self._lake, datanet)
         if manifest_hash is None:
+            # A lake that is not mounted says nothing about its datanets.
+            if not (self._lake / "datanets").is_dir():
+                raise DistributaryError(
+                    "The lake has no folder of datanets: mount it, or add the first datanet.",
+                    value=str(self._lake),
+                    code="datanet_unreadable",
+                )
             self._open.pop(datanet, None)
             raise InputError(
                 "There is no such datanet: see `distributary datanet list`.",
                 value=datanet,
                 code="unknown_datanet",
             )
-        if known is None or known.manifest_hash != manifest_hash:
+        if known is None or known.damaged or known.manifest_hash != manifest_hash:
             known = self._load_or_keep(datanet, manifest_hash, known)
         known.checked_s = now_s
         self._open[datanet] = known
@@ -133,11 +150,14 @@ class Retriever:
         folder = index_folder(self._lake, datanet, manifest_hash) / "bm25"
         try:
             index = Bm25(folder) if documents else None
-        except (OSError, ValueError) as error:
-            raise DistributaryError(
-                "The retrieval index of a datanet cannot be read: delete its folder and add to the "
-                "datanet again.",
-                value=str(folder.parent),
-                code="index_unreadable",
-            ) from error
+        except (OSError, EOFError, LookupError, ValueError, TypeError, AttributeError) as error:
+            raise self._unreadable(datanet, manifest_hash) from error
         return _Open(0.0, manifest_hash, documents, index)
+
+    def _unreadable(self, datanet: str, manifest_hash: str) -> DistributaryError:
+        return DistributaryError(
+            "The retrieval index of a datanet cannot be read: delete its folder and add to the "
+            "datanet again.",
+            value=str(index_folder(self._lake, datanet, manifest_hash)),
+            code="index_unreadable",
+        )

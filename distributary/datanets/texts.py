@@ -56,7 +56,7 @@ def read_text(lake: Path, document: str) -> str:
     """Reads one text without checking its hash: for the hot path.
 
     Raises:
-        DistributaryError: `text_missing`.
+        DistributaryError: `text_missing`, or `text_damaged`: no UTF-8.
     """
     path = text_path(lake, document)
     try:
@@ -67,6 +67,16 @@ def read_text(lake: Path, document: str) -> str:
             value=str(path),
             code="text_missing",
         ) from error
+    except UnicodeDecodeError as error:
+        raise _damaged(path) from error
+
+
+def _damaged(path: Path) -> DistributaryError:
+    return DistributaryError(
+        "The text of a document is damaged: add its datanet again.",
+        value=str(path),
+        code="text_damaged",
+    )
 
 
 def read_texts(lake: Path, documents: Iterable[str]) -> dict[str, str]:
@@ -80,10 +90,6 @@ def read_texts(lake: Path, documents: Iterable[str]) -> dict[str, str]:
     for document in documents:
         text = read_text(lake, parse_document_hash(document))
         if sha256_hex(text.encode("utf-8")) != document:
-            raise DistributaryError(
-                "The text of a document is damaged: add its datanet again.",
-                value=str(text_path(lake, document)),
-                code="text_damaged",
-            )
+            raise _damaged(text_path(lake, document))
         texts[document] = text
     return texts

@@ -132,10 +132,13 @@ class Admission:
             return None
         try:
             return self.retriever.retrieve(body.datanet, body.question, PASSAGES_SHOWN_MAX)
-        except (DistributaryError, OSError) as error:
+        except Exception as error:
+            # Whatever is wrong with one datanet, it is no reason to stop a partition.
             if isinstance(error, DistributaryError) and error.code == Refusal.UNKNOWN_DATANET:
                 raise
-            log.error({"msg": "datanet unreadable", "datanet": body.datanet, "error": str(error)})
+            cause = {"datanet": body.datanet, "error": f"{type(error).__name__}: {error}"}
+            told = isinstance(error, DistributaryError | OSError)
+            log.error({"msg": "datanet unreadable", **cause}, exc_info=not told)
             sentence = "The datanet cannot be read now; ask again later."
             raise RefusedError(Refusal.DATANET_UNREADABLE, sentence) from error
 

@@ -17,7 +17,7 @@ from distributary.datanets.manifests import (
     write_manifest,
 )
 from distributary.datanets.retrieval import POINTER_AGE_S_MAX, Retriever
-from distributary.datanets.texts import write_texts
+from distributary.datanets.texts import text_path, write_texts
 from distributary.errors import DistributaryError, InputError
 
 TEXTS = (
@@ -108,6 +108,7 @@ def test_retrieve__datanet_of_symbols_only__no_passages(tmp_path: Path) -> None:
     ("name", "code"), [("missing", "unknown_datanet"), ("../documents", "bad_datanet_name")]
 )
 def test_retrieve__no_such_datanet__refused(tmp_path: Path, name: str, code: str) -> None:
+    (tmp_path / "datanets").mkdir()
     with pytest.raises(InputError) as caught:
         Retriever(tmp_path).retrieve(name, "heron", 3)
     assert caught.value.code == code
@@ -136,6 +137,68 @@ def test_retrieve__datanet_removed__unknown_then_known_again(tmp_path: Path) -> 
         retriever.retrieve("a", "heron", 1)
     swap_pointer(tmp_path, "a", manifest.hash)
     assert retriever.retrieve("a", "heron", 1).manifest_hash == manifest.hash
+
+
+def test_retrieve__lake_is_gone__unreadable_until_it_is_back_and_nothing_is_loaded_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, lake = Clock(), tmp_path / "lake"
+    retriever = Retriever(lake, clock)
+    manifest = publish(lake, "a", documents(*TEXTS))
+    retriever.retrieve("a", "heron", 1)
+    lake.rename(tmp_path / "elsewhere")
+    clock.now_s += POINTER_AGE_S_MAX
+    for name in ("a", "never-loaded"):
+        with pytest.raises(DistributaryError) as caught:
+            retriever.retrieve(name, "heron", 1)
+        assert caught.value.code == "datanet_unreadable"
+
+    (tmp_path / "elsewhere").rename(lake)
+    monkeypatch.setattr(retriever, "_load", None)
+    assert retriever.retrieve("a", "heron", 1).manifest_hash == manifest.hash
+
+
+def test_retrieve__index_is_damaged__is_named_and_a_new_one_is_loaded(tmp_path: Path) -> None:
+    clock = Clock()
+    retriever = Retriever(tmp_path, clock)
+    manifest = publish(tmp_path, "a", documents(*TEXTS))
+    folder = index_folder(tmp_path, "a", manifest.hash)
+    whole = {path: path.read_bytes() for path in folder.rglob("*.npy")}
+    for path, data in whole.items():
+        if "indices" in path.name:
+            path.write_bytes(data[:-4] + b"\xff\xff\xff\x7f")
+    for _ in range(2):
+        with pytest.raises(DistributaryError) as caught:
+            retriever.retrieve("a", " ".join(TEXTS), 3)
+        assert caught.value.code == "index_unreadable"
+        assert str(folder) in str(caught.value)
+
+    for path, data in whole.items():
+        path.unlink()
+        path.write_bytes(data)
+    clock.now_s += POINTER_AGE_S_MAX
+    assert len(retriever.retrieve("a", " ".join(TEXTS), 3).passages) == 3
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b'{"num_docs": "x"}'])
+@pytest.mark.parametrize("name", ["params.index.json", "data.csc.index.npy"])
+def test_retrieve__a_file_of_the_index_is_damaged__unreadable(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    manifest = publish(tmp_path, "a", documents(*TEXTS))
+    (index_folder(tmp_path, "a", manifest.hash) / "bm25" / name).write_bytes(content)
+    with pytest.raises(DistributaryError) as caught:
+        Retriever(tmp_path).retrieve("a", "heron", 1)
+    assert caught.value.code == "index_unreadable"
+
+
+def test_retrieve__text_is_no_utf8__says_so(tmp_path: Path) -> None:
+    given = documents("A heron.")
+    publish(tmp_path, "a", given)
+    text_path(tmp_path, given[0].hash).write_bytes(b"\xff")
+    with pytest.raises(DistributaryError) as caught:
+        Retriever(tmp_path).retrieve("a", "heron", 1)
+    assert caught.value.code == "text_damaged"
 
 
 def test_retrieve__new_state_cannot_be_read__old_one_goes_on(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ ADMISSION = Admission(
     settings=Settings(),
     prices=load_catalogue("prices"),
     splits=load_catalogue("splits"),
-    retriever=Retriever(Path("no-lake")),
+    retriever=Retriever(Path(__file__).parent / "empty_lake"),
     counters=COUNTERS,
 )
 PROMPT_UNITS = 1_000_000_000_000  # of the simulated model, a token
@@ -206,12 +206,36 @@ def test_admit__with_a_datanet__names_the_manifest_and_what_was_shown() -> None:
 
 @pytest.mark.parametrize(
     "error",
-    [DistributaryError("Damaged.", value="/secret/path", code="manifest_damaged"), OSError("/x")],
+    [
+        DistributaryError("Damaged.", value="/secret/path", code="manifest_damaged"),
+        OSError("/x"),
+        IndexError("/x"),
+        KeyError("/x"),
+        ValueError("/x"),
+        UnicodeDecodeError("utf-8", b"\xff", 0, 1, "/x"),
+        AttributeError("/x"),
+    ],
 )
 def test_admit__datanet_is_damaged__is_refused_without_our_paths(error: Exception) -> None:
     found = refusal(question("1", datanet="wiki"), with_retriever(error))
     assert found.code == Refusal.DATANET_UNREADABLE
     assert "/" not in (found.sentence or "")
+
+
+def test_admit__datanet_is_damaged__the_log_names_it_and_the_cause(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    refusal(question("1", datanet="wiki"), with_retriever(IndexError("out of bounds")))
+    (line,) = caplog.records
+    assert isinstance(line.msg, dict)
+    assert line.msg["datanet"] == "wiki"
+    assert "IndexError: out of bounds" in line.msg["error"]
+    assert line.exc_info
+
+
+def test_admit__lake_is_not_mounted__is_no_final_refusal(tmp_path: Path) -> None:
+    admission = replace(ADMISSION, retriever=Retriever(tmp_path / "gone"))
+    assert refusal(question("1", datanet="wiki"), admission).code == Refusal.DATANET_UNREADABLE
 
 
 def test_refusal__every_code_made__is_a_documented_one() -> None:
