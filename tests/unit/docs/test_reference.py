@@ -8,7 +8,6 @@ import pytest
 
 from distributary import publisher
 from distributary.answers import Refusal, Status
-from distributary.datanets.retrieval import Retriever
 from distributary.errors import ExitCode
 from distributary.events import Event, write_headers
 from distributary.models import MODELS
@@ -36,8 +35,6 @@ from tests.unit.docs.reading import (
 # Made by others than our migrations.
 TABLES_OF_OTHERS = {"alembic_version"}
 VARIABLES_OF_OTHERS = {"XDG_CACHE_HOME", "CUDA_VISIBLE_DEVICES"}
-# What `Retriever.retrieve` raises, besides `unknown_datanet`, and admission passes on as it is.
-REFUSALS_OF_RETRIEVAL = {"bad_datanet_name", "unknown_manifest"}
 
 
 def test_generated_tables__written_again__are_the_same() -> None:
@@ -83,15 +80,9 @@ def test_headers__that_we_write__are_those_of_the_reference() -> None:
 
 def test_statuses_and_codes__of_the_enumerations__are_those_of_the_reference() -> None:
     assert names("Answers", "status") == [status.value for status in Status]
-    refusals = names("Refusal codes", "code")
-    assert sorted(refusals) == sorted({*Refusal, *REFUSALS_OF_RETRIEVAL})
+    assert sorted(names("Refusal codes", "code")) == sorted(Refusal)
     assert names("Why an answer is not charged", "reason") == [each.value for each in Uncharged]
     assert sorted(names("Quarantine", "reason")) == sorted(each.value for each in SetAside)
-
-
-def test_refusals_of_retrieval__are_those_that_its_docstring_states() -> None:
-    stated = Retriever.retrieve.__doc__ or ""
-    assert all(code in stated for code in REFUSALS_OF_RETRIEVAL)
 
 
 def test_dead_letter_codes__of_decoding__are_those_of_the_reference() -> None:
