@@ -185,7 +185,12 @@ def publish_accounts(
         return Publisher(settings).publish(connection, accounts)
 
 
-def publish_forever(settings: Settings, stop: threading.Event, interval_s: float) -> None:
+def publish_forever(
+    settings: Settings,
+    stop: threading.Event,
+    interval_s: float,
+    on_round: Callable[[Sequence[AccountState]], None] = lambda _published: None,
+) -> None:
     """Publishes every account whose record has changed, until `stop` is set.
 
     Runs beside the attribution job. A server that is away is waited for: credit that is published
@@ -195,14 +200,20 @@ def publish_forever(settings: Settings, stop: threading.Event, interval_s: float
         settings: endpoints.
         stop: ends the loop after the round under way.
         interval_s: pause between rounds, seconds.
+        on_round: called after each round that ended well, with what it published.
+
+    Raises:
+        InputError: `bad_topic`: waiting would mend nothing.
     """
     while not stop.is_set():
         try:
             with open_registry(settings, autocommit=True) as connection:
                 publisher = Publisher(settings)
                 while not stop.wait(interval_s):
-                    for state in publisher.publish(connection):
+                    published = publisher.publish(connection)
+                    for state in published:
                         log.info({"msg": "account published", "account": state.account})
+                    on_round(published)
         except UnavailableError as error:
             log.warning({"msg": "accounts are not published", "error": str(error)})
             stop.wait(interval_s)

@@ -180,6 +180,9 @@ class Settings:
     metrics_port_attribution: int = _setting(
         9_465, "Prometheus port of the attribution job; 0: any.", Between(0, 65_535)
     )
+    metrics_port_accounts: int = _setting(
+        9_466, "Prometheus port of the publisher of accounts; 0: any.", Between(0, 65_535)
+    )
     log_level: str = _setting("INFO", "Level of the structured logs on stderr.", LEVEL)
 
     @property

@@ -13,6 +13,7 @@ from typing import Any, Final
 import typer
 
 from distributary.cli.main import app
+from distributary.cli.publishing import Metrics as AccountsMetrics
 from distributary.inference.metrics import Metrics as InferenceMetrics
 from distributary.recording.metrics import Metrics as AttributionMetrics
 from distributary.settings import PREFIX, Settings
@@ -103,9 +104,9 @@ def topics() -> str:
 
 
 def metrics() -> str:
-    """Every metric of both jobs."""
+    """Every metric of both jobs and of the publisher of accounts."""
     rows = []
-    for registry in (InferenceMetrics(), AttributionMetrics()):
+    for registry in (InferenceMetrics(), AttributionMetrics(), AccountsMetrics()):
         for collector in vars(registry).values():
             if hasattr(collector, "_documentation"):
                 kind = str(collector._type)

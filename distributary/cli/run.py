@@ -4,8 +4,6 @@ import sys
 
 import typer
 
-# Credit is for admission: a few seconds late, it admits what the next epoch carries over.
-PUBLISH_S = 2.0
 _PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True}
 
 
@@ -48,19 +46,7 @@ def accounts() -> None:
 
     Example: distributary run accounts
     """
-    import signal
-    import threading
-
-    from distributary.logs import configure_logs
-    from distributary.publisher import publish_forever
-    from distributary.settings import load_settings
-
-    settings = load_settings()
-    configure_logs(settings.log_level)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    publish_forever(settings, stop, PUBLISH_S)
+    _supervise("distributary.cli.publishing", [])
 
 
 def _supervise(module: str, arguments: list[str]) -> None:
