@@ -8,6 +8,10 @@ from distributary.stack.wheels import wheel_folder
 
 DATABASES = 256
 MEMORY_MAX = "512mb"
+# A full memory drops the answers that were asked for longest ago; leases are among the youngest
+# keys. `volatile-ttl` would drop the leases first, since they expire in minutes and answers in a
+# day, and a request without its lease may run twice.
+EVICTION = "volatile-lru"
 
 CONFIG = """\
 bind {host}
@@ -17,7 +21,7 @@ save ""
 appendonly no
 databases {databases}
 maxmemory {memory_max}
-maxmemory-policy volatile-ttl
+maxmemory-policy {eviction}
 set-proc-title no
 """
 
@@ -53,7 +57,12 @@ def describe(site: Site, binary: Path) -> Server:
         folder.mkdir(parents=True, exist_ok=True)
         config.write_text(
             CONFIG.format(
-                host=HOST, port=port, folder=folder, databases=DATABASES, memory_max=MEMORY_MAX
+                host=HOST,
+                port=port,
+                folder=folder,
+                databases=DATABASES,
+                memory_max=MEMORY_MAX,
+                eviction=EVICTION,
             )
         )
 
