@@ -134,13 +134,16 @@ def doctor(as_json: JsonOption = False) -> None:
     """
     from distributary.settings import load_settings
     from distributary.stack.machine import check_machine
+    from distributary.stack.readiness import check_readiness
     from distributary.stack.state import supervisor_pid
 
     settings = load_settings()
     home = settings.home.resolve()
     with messages.status("checking"):
         findings = check_machine(home, settings.cache, stopped=supervisor_pid(home) is None)
-        findings += _endpoint_findings(())
+        endpoints = _endpoint_findings(())
+        answering = {finding.name for finding in endpoints if finding.ok}
+        findings += endpoints + check_readiness(settings, answering, _model_index)
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:

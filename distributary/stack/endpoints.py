@@ -61,16 +61,20 @@ def check_postgres(settings: Settings) -> str:
     """Reads the server's version and the revision of our schema."""
     import psycopg
 
+    from distributary.store.schema import read_revision
+
     try:
         with psycopg.connect(settings.postgres, connect_timeout=ANSWER_S_MAX) as connection:
             version = connection.info.server_version // 10_000
-            table = connection.execute("SELECT to_regclass('alembic_version')").fetchone()
-            if table is None or table[0] is None:
-                return f"PostgreSQL {version}, no tables of ours yet"
-            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            revision = read_revision(connection)
+    except psycopg.ProgrammingError as error:
+        # libpq's own words repeat the URI, password included.
+        raise OSError("it is no URI, postgresql://user@host:port/database") from error
     except psycopg.Error as error:
         raise OSError(" ".join(str(error).split())) from error
-    return f"PostgreSQL {version}, schema at revision {row[0] if row else 'none'}"
+    if revision is None:
+        return f"PostgreSQL {version}, no tables of ours yet"
+    return f"PostgreSQL {version}, schema at revision {revision}"
 
 
 def check_valkey(settings: Settings) -> str:
@@ -82,7 +86,7 @@ def check_valkey(settings: Settings) -> str:
         with redis.Redis.from_url(settings.valkey, **options) as client:
             client.ping()
             information = client.info("server")
-    except redis.RedisError as error:
+    except (redis.RedisError, ValueError) as error:
         raise OSError(str(error)) from error
     return f"version {information.get('valkey_version') or information.get('redis_version')}"
 

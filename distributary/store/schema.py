@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import psycopg
+from psycopg.rows import TupleRow
 
 from distributary.errors import DistributaryError, UnavailableError
 
@@ -50,6 +51,25 @@ def migrate(dsn: str, revision: str = "head") -> None:
         raise DistributaryError(
             f"The schema could not be brought up to date: {reason}", code="migration_failed"
         ) from error
+
+
+def newest_revision() -> str:
+    """The revision that this version of the package needs."""
+    from alembic.config import Config
+    from alembic.script import ScriptDirectory
+
+    config = Config()
+    config.set_main_option("script_location", str(FOLDER).replace("%", "%%"))
+    return str(ScriptDirectory.from_config(config).get_current_head())
+
+
+def read_revision(connection: psycopg.Connection[TupleRow]) -> str | None:
+    """The revision that a database is at; None where it has no tables of ours."""
+    row = connection.execute("select to_regclass('alembic_version')").fetchone()
+    if row is None or row[0] is None:
+        return None
+    found = connection.execute("select version_num from alembic_version").fetchone()
+    return None if found is None else str(found[0])
 
 
 def _add_rules(dsn: str) -> None:
