@@ -1,5 +1,6 @@
 """The one transaction of the attribution job: everything of a bundle, or nothing."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from distributary.store.fence import OpenEpoch, enter_open_epoch
 from distributary.store.lanes import advance_lane, lock_lane
 from distributary.store.purchases import take_purchases
 from distributary.store.quarantine import quarantine
+
+log = logging.getLogger(__name__)
 
 # What a value of one row can cause: in Arrow while it is converted, in Postgres when copied.
 UNSTORABLE: Final = (
@@ -109,6 +112,7 @@ class Committer:
             file = self._write(connection, epoch.epoch, bundle, stored)
             _add_charges(connection, lane, stored.rows)
             advance_lane(connection, bundle.batch)
+        _log_set_aside(epoch.epoch, lane, set_aside)
         return Committed(epoch.epoch, file, _counts(stored.rows, set_aside))
 
     def _store(
@@ -180,6 +184,21 @@ def _add_charges(connection: Connection[TupleRow], lane: Lane, rows: Sequence[Ro
             do update set charged_units = sums.charged_units + excluded.charged_units
             """,
             [(account, lane.topic, lane.partition, sums[account]) for account in sorted(sums)],
+        )
+
+
+def _log_set_aside(epoch: int, lane: Lane, set_aside: Sequence[Quarantined]) -> None:
+    """Names each by coordinates and reason; a detail may quote what a customer wrote."""
+    for each in set_aside:
+        log.warning(
+            {
+                "msg": "answer set aside",
+                "epoch": epoch,
+                "topic_id": lane.topic_id,
+                "partition": lane.partition,
+                "offset": each.record.offset,
+                "reason": each.reason.value,
+            }
         )
 
 

@@ -165,6 +165,34 @@ def test_commit__unreadable_record__is_quarantined(
     assert row == (0, "unreadable", 15)
 
 
+def test_commit__records_set_aside__are_logged_by_coordinates_without_their_text(
+    connection: psycopg.Connection[Any],
+    committer: Committer,
+    lane: Lane,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    customer = Customer()
+    answer = replace(customer.answer(99), text="a secret\0")
+    judged = bundle(batch(lane, 0, [b"another secret", customer.answer(1), answer]))
+    spoilt = replace(judged.weighed[1].judged, answer=replace(answer, model="secret\0"))
+    weighed = (judged.weighed[0], replace(judged.weighed[1], judged=spoilt))
+
+    committer.commit(connection, replace(judged, weighed=weighed))
+
+    assert [line.msg for line in caplog.records if line.name == "distributary.store.commit"] == [
+        {
+            "msg": "answer set aside",
+            "epoch": 1,
+            "topic_id": lane.topic_id,
+            "partition": lane.partition,
+            "offset": offset,
+            "reason": reason,
+        }
+        for offset, reason in ((0, "unreadable"), (2, "not_storable"))
+    ]
+    assert "secret" not in caplog.text
+
+
 def test_commit__lane_opened_by_another__stops_as_superseded(
     connection: psycopg.Connection[Any], committer: Committer, lane: Lane
 ) -> None:
