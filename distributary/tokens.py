@@ -3,7 +3,7 @@
 import hashlib
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,11 +30,6 @@ class TokenCounter:
     def count(self, text: str) -> int:
         """The number of tokens of `text`; 0 for an empty one."""
         return len(self._tokenizer.encode(text, add_special_tokens=False))
-
-    def count_many(self, texts: Sequence[str]) -> list[int]:
-        """The number of tokens of each text; cheaper than one call each."""
-        encodings = self._tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        return [len(encoding) for encoding in encodings]
 
     def ids(self, text: str) -> list[int]:
         """The token ids of `text`."""
@@ -63,10 +58,6 @@ class ByteCounter:
     def count(self, text: str) -> int:
         """The number of tokens of `text`; 0 for an empty one."""
         return -(-len(text.encode()) // 4)
-
-    def count_many(self, texts: Sequence[str]) -> list[int]:
-        """The number of tokens of each text."""
-        return [self.count(text) for text in texts]
 
     def cut(self, text: str, tokens_max: int) -> str:
         """The longest prefix that has at most `tokens_max` tokens."""
@@ -111,11 +102,6 @@ def default_counter() -> TokenCounter:
         UnavailableError: the weights are not installed.
     """
     return load_counter(model_file(), load_settings().cache)
-
-
-def count_tokens(text: str) -> int:
-    """The number of tokens of `text`, by `default_counter`."""
-    return default_counter().count(text)
 
 
 def _read_gguf(file: Path) -> "Tokenizer":

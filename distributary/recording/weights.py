@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from distributary.attribution.weights import WHOLE
 from distributary.errors import InputError, UnavailableError
@@ -31,14 +31,6 @@ class Reply:
 
     weights: str
     error: str
-
-
-class Texts(Protocol):
-    """Reads documents of the lake by hash."""
-
-    def __call__(self, documents: list[str]) -> dict[str, str]:
-        """The text of each document."""
-        ...
 
 
 def needs_weights(judged: Judged) -> bool:

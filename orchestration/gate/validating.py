@@ -14,7 +14,6 @@ logger = logging.getLogger(__name__)
 
 CONTEXT: Final = Path(__file__).parent / "gx"
 HOLDING: Final = "epochs"  # the suite whose failure holds an epoch for a person
-SHOWN_MAX: Final = 5
 
 
 class Checked(NamedTuple):

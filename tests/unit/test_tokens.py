@@ -56,11 +56,6 @@ def test_special_tokens__list_in_prompts__is_the_models(counter: TokenCounter) -
     assert counter.ids("<|endofprompt|>") != [len(SPECIAL_TOKENS)]
 
 
-def test_count_many__texts__counts_each(counter: TokenCounter) -> None:
-    texts = ["", "A river", "<|im_end|>", "水 1999"]
-    assert counter.count_many(texts) == [counter.count(text) for text in texts]
-
-
 @given(text=TEXTS)
 def test_escape__any_text__leaves_no_special_token(counter: TokenCounter, text: str) -> None:
     assert not set(counter.ids(escape(text))) & set(SPECIAL_IDS)
