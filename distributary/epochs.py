@@ -9,9 +9,9 @@ Each step is atomic and safe to repeat, so closing again completes what a crash 
 4. files and manifest hash recorded in one transaction (`closed`).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import groupby, pairwise
+from itertools import count, groupby, pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -59,6 +59,7 @@ class Closer:
         purchases_before_s: purchases whose requests expired before this Unix second are pruned.
         read_cut: the number of a finalized block, read while nothing can enter the epoch; None
             where there is no chain, and then the epoch is never settled.
+        on_file: called as committed files are read: how many are, and how many there are.
     """
 
     lake: Path
@@ -66,6 +67,7 @@ class Closer:
     method: str = METHOD
     purchases_before_s: int = 0
     read_cut: Callable[[], int | None] = lambda: None
+    on_file: Callable[[int, int], None] = lambda _done, _files: None
 
     def close(self, connection: Connection[TupleRow], epoch: int | None = None) -> int:
         """Closes an epoch, or completes what was begun; does nothing to one that is closed.
@@ -122,14 +124,20 @@ class Closer:
     ) -> list[LakeFile]:
         """Step 2: the canonical files, in order of topic id and partition."""
         folder, canonical = epoch_folder(self.lake, epoch), []
+        done, total = count(1), sum(1 for file in files if file.rows)
         for given in ranges:
             expected = [Expected(f.file, f.sha256) for f in files if _is_of(f, given) and f.rows]
             if expected:
                 name = f"answers-{given.topic_id}-{given.partition:05d}.parquet"
-                canonical.append(compact(self.lake, epoch, expected, folder / name))
+                read = (self._next(done, total, file) for file in expected)
+                canonical.append(compact(self.lake, epoch, read, folder / name))
         if set_aside := read_quarantine(connection, epoch):
             canonical.append(write_quarantine(folder / "quarantine.parquet", set_aside))
         return canonical
+
+    def _next(self, done: Iterator[int], total: int, file: Expected) -> Expected:
+        self.on_file(next(done), total)
+        return file
 
     def manifest(
         self,

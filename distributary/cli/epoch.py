@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from distributary.cli.output import JsonOption, print_json, print_table, results
+from distributary.cli.output import JsonOption, print_json, print_table, progress, results
 
 if TYPE_CHECKING:
     from psycopg import Connection
@@ -100,7 +100,14 @@ def close(
     from orchestration.closing import close_epoch
 
     settings = load_settings()
-    closed = close_epoch(settings, epoch, method or METHOD)
+    with progress() as display:
+        task = display.add_task("Closing, files of the epoch", total=None)
+        closed = close_epoch(
+            settings,
+            epoch,
+            method or METHOD,
+            lambda done, files: display.update(task, completed=done, total=files),
+        )
     path = manifest_path(settings.lake_path, closed.epoch)
     if as_json:
         print_json({"epoch": closed.epoch, "manifest_hash": closed.manifest_hash, "manifest": path})
@@ -127,7 +134,9 @@ def show(
     # One snapshot: bundles go on being committed while this looks.
     connection.isolation_level = IsolationLevel.REPEATABLE_READ
     with connection, connection.transaction():
-        shown = describe_epoch(connection, epoch or read_open_epoch(connection).epoch)
+        shown = describe_epoch(
+            connection, read_open_epoch(connection).epoch if epoch is None else epoch
+        )
     if as_json:
         print_json(shown)
     else:

@@ -153,7 +153,7 @@ def _send_file(
             seconds = display.tasks[task].elapsed or 0
             rate = f"Answered, {len(outcomes) / seconds:.0f}/s" if seconds else "Answered"
             display.update(task, description=rate)
-    summary = summarise(outcomes)
+    summary = summarise(outcomes, repeated=run.repeated)
     if as_json:
         _print_outcomes(run, asked, outcomes, asdict(summary))
     else:
@@ -193,7 +193,10 @@ def _print_outcomes(
 
 def _print_summary(run: "Run", outcomes: "list[Outcome]", summary: dict[str, Any]) -> None:
     shown = {"requests": summary["requests"], **summary["by_result"]}
-    shown |= {name: summary[name] for name in ("charge_units", "answer_tokens")}
+    units = summary["charge_units"]
+    if not summary["charge_units_exact"]:
+        units = f"{units} at most: what was executed in an earlier run is not charged again"
+    shown |= {"charge_units": units, "answer_tokens": summary["answer_tokens"]}
     print_fields("Run, repeated" if run.repeated else "Run", shown | {"run_file": run.path})
     failed = [outcome for outcome in outcomes if outcome.error is not None]
     if failed:

@@ -87,12 +87,16 @@ class Summary:
         requests: how many were sent.
         by_result: how many by status, refusal code or error code.
         charge_units: of the executed answers; replayed ones were charged before.
+        charge_units_exact: whether that is what the run is charged. A request that is executed
+            again, after its answer could no longer be replayed, is a duplicate in the books and is
+            not charged again; nothing on its answer tells. Then the sum is the most there can be.
         answer_tokens: of all answers.
     """
 
     requests: int
     by_result: dict[str, int]
     charge_units: int
+    charge_units_exact: bool
     answer_tokens: int
 
     @property
@@ -108,8 +112,8 @@ def result_of(outcome: Outcome) -> str:
     return outcome.error.code if outcome.error else "failed"
 
 
-def summarise(outcomes: Iterable[Outcome]) -> Summary:
-    """Sums up outcomes."""
+def summarise(outcomes: Iterable[Outcome], *, repeated: bool) -> Summary:
+    """Sums up the outcomes of a run, `repeated` if its requests may have been sent before."""
     given = list(outcomes)
     answers = [outcome.answer for outcome in given if outcome.answer is not None]
     executed = [answer for answer in answers if answer.status is Status.EXECUTED]
@@ -117,5 +121,6 @@ def summarise(outcomes: Iterable[Outcome]) -> Summary:
         requests=len(given),
         by_result=dict(sorted(Counter(result_of(outcome) for outcome in given).items())),
         charge_units=sum(int(answer.charge_units or 0) for answer in executed),
+        charge_units_exact=not (repeated and executed),
         answer_tokens=sum(answer.answer_tokens or 0 for answer in answers),
     )

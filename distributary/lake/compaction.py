@@ -57,7 +57,7 @@ def read_bundle(lake: Path, epoch: int, expected: Expected) -> pa.Table:
     return pq.read_table(io.BytesIO(data), schema=ANSWERS)
 
 
-def compact(lake: Path, epoch: int, files: Sequence[Expected], target: Path) -> LakeFile:
+def compact(lake: Path, epoch: int, files: Iterable[Expected], target: Path) -> LakeFile:
     """Writes the rows of one partition, in offset order, into one canonical file.
 
     Memory holds one row group and one bundle. The rows are cut into row groups by their number

@@ -81,6 +81,20 @@ def test_close__epoch_with_answers__writes_canonical_files_and_manifest(
         assert (hashlib.sha256(data).hexdigest(), len(data)) == (file["sha256"], file["bytes"])
 
 
+def test_close__progress__counts_the_committed_files_up_to_all(
+    owner: Connection, connection: Connection, committer: Committer, lane: Lane
+) -> None:
+    commit_cut(committer, connection, lane, answers(9), 4)
+    seen: list[tuple[int, int]] = []
+
+    def note(done: int, files: int) -> None:
+        seen.append((done, files))
+
+    Closer(committer.lake, DOMAIN, on_file=note).close(owner)
+
+    assert seen == [(1, 3), (2, 3), (3, 3)]
+
+
 def test_close__same_records_in_other_bundles__gives_the_same_bytes(
     fresh_database: Callable[[], str], tmp_path: Path
 ) -> None:

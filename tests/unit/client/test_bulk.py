@@ -188,12 +188,21 @@ def test_summarise__mixed_outcomes__charges_executed_answers_only() -> None:
         Outcome(signed(4), None, TimedOutError(Handle(signed(4)), 1.0), 2),
     ]
 
-    summary = summarise(outcomes)
+    summary = summarise(outcomes, repeated=False)
 
     assert summary.by_result == {"executed": 1, "expired": 1, "replayed": 1, "timed_out": 1}
     assert summary.charge_units == 7
+    assert summary.charge_units_exact
     assert summary.answered == 2
     assert summary.requests == 4
+
+
+def test_summarise__a_repeated_run_executes_again__the_charge_is_a_maximum() -> None:
+    again = [Outcome(signed(1), answer("a"), None, 1)]
+    replayed = [Outcome(signed(2), answer("b", status=Status.REPLAYED), None, 1)]
+
+    assert not summarise(again + replayed, repeated=True).charge_units_exact
+    assert summarise(replayed, repeated=True).charge_units_exact
 
 
 @pytest.mark.parametrize(("status", "result"), [(s, str(s)) for s in ("executed", "replayed")])
