@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# No test asserts a time: a busy machine is no defect.
+settings.register_profile("distributary", deadline=None)
+settings.load_profile("distributary")
 
 pytest_plugins = ["tests.servers", "tests.anvil_node", "tests.chain_contract"]
 

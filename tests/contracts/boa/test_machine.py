@@ -291,6 +291,4 @@ class Machine(RuleBasedStateMachine):
 
 
 TestMachine = Machine.TestCase
-TestMachine.settings = settings(
-    max_examples=12, stateful_step_count=30, deadline=None, phases=[Phase.generate]
-)
+TestMachine.settings = settings(max_examples=12, stateful_step_count=30, phases=[Phase.generate])

@@ -46,7 +46,6 @@ def check(world: World, posting_id: int, computed: Computed, schema: str) -> Non
 
 @settings(
     max_examples=EXAMPLES,
-    deadline=None,
     phases=[Phase.explicit, Phase.generate],
     suppress_health_check=list(HealthCheck),
 )

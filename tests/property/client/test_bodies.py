@@ -85,7 +85,7 @@ def accepted(body: Any) -> bool:
     return True
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(bodies)
 @example({"model": "m", "messages": [{"role": "user", "content": "x"}] * 64})
 @example({"model": "m", "messages": [{"role": "user", "content": "x"}] * 65})

@@ -28,7 +28,7 @@ long_texts = st.sampled_from(["word " * 900, "ä" * 3_000, "<|im_start|>" * 300,
 passages = st.lists(st.text(min_size=1) | long_texts, max_size=PASSAGES_SHOWN_MAX + 1)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     model=st.sampled_from(sorted(MODELS)),
     prompt=texts,

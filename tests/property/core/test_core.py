@@ -25,7 +25,7 @@ from distributary.rules import Price
 from distributary.strict_json import parse_json
 from tests.senders import DOMAIN, Customer
 
-EXAMPLES = settings(max_examples=60, deadline=None)
+EXAMPLES = settings(max_examples=60)
 
 
 def reads_back(number: float) -> bool:
@@ -225,7 +225,7 @@ class LowWaterAgainstAList(RuleBasedStateMachine):
 
 
 TestLowWater = LowWaterAgainstAList.TestCase
-TestLowWater.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+TestLowWater.settings = settings(max_examples=25, stateful_step_count=25)
 
 
 @pytest.mark.parametrize("weights", [{"a": 1, "b": 1}])

@@ -26,7 +26,7 @@ from distributary.tokens import ByteCounter
 from tests.senders import question
 from tests.unit.inference.records_at import ACCOUNTS, DECODER, PAYER, ask, record, verified
 
-EXAMPLES = settings(max_examples=100, deadline=None)
+EXAMPLES = settings(max_examples=100)
 ANSWER = Draft202012Validator(load_schema(ANSWER_TYPE))
 DEAD = Draft202012Validator(load_schema(DEAD_TYPE))
 COUNTERS: Any = {"bytes": ByteCounter(), "smollm2": ByteCounter()}

@@ -34,13 +34,11 @@ anything = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_read_record__any_bytes__never_raises(value: bytes) -> None:
     assert isinstance(read_record(record(0, value)), Answer | Quarantined)
 
 
-@settings(deadline=None)
 @given(st.sampled_from(Answer._fields), anything)
 def test_judge__any_field_changed__charges_nothing_else_than_what_was_signed(
     name: str, value: Any
@@ -55,7 +53,6 @@ def test_judge__any_field_changed__charges_nothing_else_than_what_was_signed(
         assert judged.charge_units == int(GOOD.charge_units or "")
 
 
-@settings(deadline=None)
 @given(st.text(), st.text())
 def test_read_reply__any_text__gives_the_whole_or_an_error(weights: str, error: str) -> None:
     try:
@@ -65,7 +62,6 @@ def test_read_reply__any_text__gives_the_whole_or_an_error(weights: str, error: 
     assert found.commons + sum(weight for _, weight in found.documents) == 10**9
 
 
-@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 5), st.integers(-2, 10**9)), max_size=4),
     st.integers(-1, 10**9),
@@ -104,7 +100,6 @@ def parts(at: list[int]) -> list[list[Row]]:
     return [ROWS[a:b] for a, b in pairwise(bounds)]
 
 
-@settings(deadline=None)
 @given(cuts)
 def test_digest__rows_cut_anywhere__is_the_same(at: list[int]) -> None:
     digest = LogicalDigest()
@@ -114,7 +109,7 @@ def test_digest__rows_cut_anywhere__is_the_same(at: list[int]) -> None:
     assert digest.digest() == logical_digest(answers_table("topic", 0, ROWS))
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(cuts)
 def test_compact__bundles_cut_anywhere__gives_the_same_bytes(at: list[int]) -> None:
     assert compacted(at) == compacted([])

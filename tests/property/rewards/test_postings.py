@@ -28,7 +28,7 @@ FIRST = 70
 
 # Small, equal and huge units: ties, starved accounts, and sums beyond 128 bits.
 UNITS = st.one_of(st.integers(0, 12), st.sampled_from([100, 100, 10**18, 10**30]))
-FEW = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+FEW = settings(max_examples=25, suppress_health_check=[HealthCheck.too_slow])
 
 
 @dataclass

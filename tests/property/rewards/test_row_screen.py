@@ -89,13 +89,12 @@ def table_of(rows: list[dict[str, Any]]) -> pa.Table:
     return pa.Table.from_pylist([{name: row[name] for name in COLUMNS} for row in rows], SCHEMA)
 
 
-@settings(deadline=None)
 @given(st.lists(honest(), min_size=1, max_size=5))
 def test_screen__rows_that_hold__passes_them_all(rows: list[dict[str, Any]]) -> None:
     assert SCREEN.passes(table_of(rows)).to_pylist() == [True] * len(rows)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(odd() | honest(), min_size=1, max_size=5))
 def test_screen__any_rows__passes_none_that_fails_one_by_one(rows: list[dict[str, Any]]) -> None:
     table = table_of(rows)
