@@ -160,6 +160,8 @@ PROOF_MAX: constant(uint256) = 32
 CLAIMS_MAX: constant(uint256) = 64
 LABEL_MAX: constant(uint256) = 256
 DOUBLINGS_MAX: constant(uint256) = 16
+# An attempt is at most so far above the last one: nobody can use up the numbers of an epoch.
+ATTEMPT_STEP_MAX: constant(uint256) = 10_000
 SINK: constant(address) = 0x000000000000000000000000000000000000dEaD
 
 EARNED: constant(uint8) = 0
@@ -197,7 +199,7 @@ withdrawn: public(HashMap[address, uint256])
 claimed_word: HashMap[address, uint256]
 own_recipient: HashMap[address, address]
 frozenAt: public(HashMap[address, uint256])
-first_deposit_block: HashMap[address, uint256]
+firstDepositBlock: public(HashMap[address, uint256])
 # Deposits less withdrawals, over all accounts.
 creditTotal: public(uint256)
 
@@ -217,7 +219,6 @@ reserve: uint256
 active_earned: uint256
 active_charged: uint256
 active_pinned: uint64
-last_active_at: uint256
 minPinnedBlock: public(uint64)
 
 # The pending root stands while `pending_end` is past `next_epoch`. Its slots are never cleared:
@@ -234,11 +235,16 @@ pending_due: uint256  # on the dispute clock
 disputer: address
 dispute_due: uint256  # on the dispute clock
 ruled: bool
+# Who posted a disputed root and lost his role since; his bond stands for it until it is decided.
+former_settler: address
 disputedDrops: public(uint256)
 bonds: public(HashMap[address, uint256])
 bondsHeld: public(uint256)
 
-# The fail-safe is shut until then.
+# The fail-safe counts from the last root whose answers were cut after the one before it that
+# counted; a hold shuts it.
+fresh_at: uint256
+fresh_block: uint256
 failSafeHeldUntil: public(uint256)
 
 payeeOf: public(HashMap[bytes32, address])
@@ -267,16 +273,17 @@ def __init__(
     """
     @notice Makes the deployer the owner and fixes everything that nobody can change later.
     @custom:requirements The token is a contract; no role is the zero address; settler and
-            arbiter differ; the fail-safe waits at least twice as long as an undisputed or
-            disputed root needs, so that an honest settler is never overtaken by it.
+            arbiter differ; the fail-safe waits at least four times as long as a disputed root
+            needs: an honest settler, of whose roots every second one has a fresh cut, is
+            never overtaken by it.
     @param token_ The ERC-20 token that is deposited and paid
     @param settler_ Who commits epochs, posts roots and binds owners
     @param arbiter_ Who decides disputes
     @param activation_delay_s Seconds for which a posted root can be disputed
     @param arbiter_deadline_s Seconds that the arbiter has for a decision
     @param grace_blocks Blocks from a freeze to the cut of the last epoch that may charge
-    @param fail_safe_s Seconds without a new active root after which the fail-safe opens;
-           also the longest pause
+    @param fail_safe_s Seconds without an active root of a fresh cut after which the fail-safe
+           opens; also the longest pause
     @param bond_units First bond of settler and disputer
     @param timelock_s Seconds from proposing a role's new holder to his taking it
     """
@@ -284,7 +291,7 @@ def __init__(
     assert settler_ != empty(address) and arbiter_ != empty(address), "role is zero"
     assert settler_ != arbiter_, "settler is arbiter"
     assert bond_units != 0, "bond is zero"
-    assert fail_safe_s >= 2 * (activation_delay_s + arbiter_deadline_s), "fail-safe too early"
+    assert fail_safe_s >= 4 * (activation_delay_s + arbiter_deadline_s), "fail-safe too early"
     token = token_
     activationDelayS = activation_delay_s
     arbiterDeadlineS = arbiter_deadline_s
@@ -295,7 +302,7 @@ def __init__(
     self.holders[ROLE_OWNER] = msg.sender
     self.holders[ROLE_SETTLER] = settler_
     self.holders[ROLE_ARBITER] = arbiter_
-    self.last_active_at = block.timestamp
+    self.fresh_at = block.timestamp
     for role: uint256 in range(3):
         log RoleAccepted(role=role, holder=self.holders[role])
 
@@ -348,8 +355,8 @@ def withdraw(root: bytes32, charged: uint256, proof: DynArray[bytes32, PROOF_MAX
     """
     @notice Withdraws all that the caller's frozen account has not been charged.
     @dev Only under the latest active root: an older one would leave out charges.
-    @custom:effects Pays the account's recipient; drops a pending root that could no longer
-            become active; emits `Withdrawn`.
+    @custom:effects Pays the account's recipient; drops a pending, undisputed root that could
+            no longer become active; emits `Withdrawn`.
     @custom:requirements Withdrawals are not paused; the account is frozen; the active root's
             last epoch was cut `graceBlocks` or more after the freeze; the leaf
             (1, caller, charged) is in it; something is left; the caps hold afterwards.
@@ -376,23 +383,24 @@ def withdraw(root: bytes32, charged: uint256, proof: DynArray[bytes32, PROOF_MAX
 @nonreentrant
 def failSafeWithdraw(charged: uint256, proof: DynArray[bytes32, PROOF_MAX]):
     """
-    @notice Withdraws from the last active root when no later one came for `failSafeS`.
+    @notice Withdraws from the last active root when none with a fresh cut came for
+            `failSafeS`.
     @dev No pause stops it. An account whose first deposit is newer than the active root's
          pinned block has no leaf there: it passes charged = 0 and no proof, as everybody does
          before the first root.
     @custom:effects Freezes the account; pays its recipient; moves `minPinnedBlock` to this
             block, so that every later posting knows of this withdrawal; drops a pending root,
-            which cannot know of it; emits `FailSafeWithdrawn`.
+            which cannot know of it, unless its dispute is open; emits `FailSafeWithdrawn`.
     @custom:requirements The fail-safe is open and not held; the leaf (1, caller, charged) is
             in the active root, or the account is newer and charged = 0; something is left;
             the caps hold afterwards.
     @param charged The account's cumulative charges in the active root
     @param proof Of the leaf (1, caller, charged)
     """
-    assert block.timestamp >= self.last_active_at + failSafeS, "fail-safe is shut"
+    assert block.timestamp >= self.fresh_at + failSafeS, "fail-safe is shut"
     assert block.timestamp >= self.failSafeHeldUntil, "fail-safe is held"
     root: bytes32 = self.activeRoot
-    newer: bool = self.first_deposit_block[msg.sender] > convert(self.active_pinned, uint256)
+    newer: bool = self.firstDepositBlock[msg.sender] > convert(self.active_pinned, uint256)
     if root == empty(bytes32) or newer:
         assert charged == 0 and len(proof) == 0, "no leaf yet"
     else:
@@ -418,7 +426,7 @@ def holdFailSafe():
             `failSafeS` ago.
     """
     self._only(ROLE_SETTLER)
-    assert block.timestamp >= self.last_active_at + failSafeS, "fail-safe is shut"
+    assert block.timestamp >= self.fresh_at + failSafeS, "fail-safe is shut"
     held_until: uint256 = self.failSafeHeldUntil
     assert held_until == 0 or block.timestamp >= held_until + failSafeS, "held too recently"
     self.failSafeHeldUntil = block.timestamp + failSafeS // 2
@@ -434,7 +442,8 @@ def commitEpoch(epoch: uint64, answersHash: bytes32, cutBlock: uint64):
     @custom:effects Stores hash and cut; the first call sets the first epoch; emits
             `EpochCommitted`.
     @custom:requirements The caller is the settler; posting is not paused; epochs are
-            contiguous; the hash is not zero; the cut is a past block and not before the last.
+            contiguous; the hash is not zero; the cut is a past block and not before the last;
+            before the first commit, nothing is pending.
     @param epoch Its number
     @param answersHash Hash of its answers manifest
     @param cutBlock The finalized block that was read when it was closed
@@ -447,6 +456,7 @@ def commitEpoch(epoch: uint64, answersHash: bytes32, cutBlock: uint64):
         assert epoch == self.next_commit, "not the next epoch"
         assert cutBlock >= self.commits[epoch - 1].cutBlock, "cut goes back"
     else:
+        assert not self._is_pending(), "a root is pending"
         self.started = True
         self.next_epoch = epoch
         self.pending_end = epoch
@@ -472,7 +482,7 @@ def postRoot(
     @custom:effects Stores it as pending; emits `RootPosted`.
     @custom:requirements The caller is the settler and holds a bond of `bondNow()`; posting is
             not paused; nothing is pending; the epochs are committed and follow the active
-            ones; the attempt is above the last one of this first epoch; the parent is the
+            ones; the attempt is `nextAttempt()` or not far above it; the parent is the
             active root; both totals do not shrink and respect the caps; the pinned block is
             past, and not before `minPinnedBlock` or the last epoch's cut.
     @param fromEpoch First epoch
@@ -493,8 +503,9 @@ def postRoot(
     assert toEpoch >= fromEpoch, "no epoch"
     cut_block: uint64 = self.commits[toEpoch].cutBlock
     assert self.started and toEpoch < self.next_commit, "epoch not committed"
-    key: uint256 = (convert(fromEpoch, uint256) << 32) | convert(attempt, uint256)
-    assert attempt != 0 and key > self.pending_key, "attempt used"
+    used: uint256 = self._attempts_used()
+    assert convert(attempt, uint256) > used, "attempt used"
+    assert convert(attempt, uint256) <= used + ATTEMPT_STEP_MAX, "attempt too far"
     assert root != empty(bytes32), "root is zero"
     assert parentRoot == self.activeRoot, "parent is not active"
     assert earnedTotal >= self.active_earned, "earned total shrinks"
@@ -506,7 +517,7 @@ def postRoot(
     assert self.bonds[msg.sender] >= self._bond(), "bond too low"
     self.pending_root = root
     self.pending_end = toEpoch + 1
-    self.pending_key = key
+    self.pending_key = self._key(fromEpoch, attempt)
     self.pending_earned = earnedTotal
     self.pending_charged = chargedTotal
     self.pending_pinned = pinnedBlock
@@ -529,8 +540,12 @@ def postRoot(
 def activateRoot():
     """
     @notice Makes the pending root the active one. Anybody may call it.
+    @dev The fail-safe counts anew only by a fresh cut: one not before the activation from which
+         it counted until then. Else a settler who cuts at one old block for ever would keep
+         every freeze in its grace, and the fail-safe shut.
     @custom:effects The root can be claimed by; its parent stays claimable; `minPinnedBlock`
-            rises to its pinned block; emits `RootActivated`.
+            rises to its pinned block; with a fresh cut the fail-safe counts from now; emits
+            `RootActivated`.
     @custom:requirements A root is pending, undisputed, and its delay is over; disputes are
             not paused; the caps hold.
     """
@@ -547,7 +562,9 @@ def activateRoot():
     self.activeRoot = root
     self.root_words[root] = block.timestamp << FLOAT_BITS
     self._fill_float(unclaimed)
-    self.last_active_at = block.timestamp
+    if convert(self.commits[end - 1].cutBlock, uint256) >= self.fresh_block:
+        self.fresh_at = block.timestamp
+        self.fresh_block = block.number
     self.active_earned = earned
     self.active_charged = charged
     self.active_pinned = self.pending_pinned
@@ -582,12 +599,12 @@ def withdrawBond(amount: uint256):
     """
     @notice Takes back from the caller's bond balance.
     @custom:effects Pays the caller; emits `BondWithdrawn`.
-    @custom:requirements The balance suffices; of the settler's, what bonds a pending root
-            stays.
+    @custom:requirements The balance suffices; of the balance of who posted the pending root,
+            what bonds it stays.
     @param amount Units
     """
     left: uint256 = self.bonds[msg.sender] - amount
-    if msg.sender == self.holders[ROLE_SETTLER] and self._is_pending():
+    if self._is_pending() and msg.sender == self._poster():
         assert left >= self._bond(), "bond is in use"
     self.bonds[msg.sender] = left
     self.bondsHeld -= amount
@@ -596,17 +613,21 @@ def withdrawBond(amount: uint256):
 
 
 @external
-def dispute():
+def dispute(fromEpoch: uint64, attempt: uint32):
     """
     @notice Says that the pending root is not what its settlement manifest gives.
+    @dev It names the root, so that it cannot land on another one that was posted meanwhile.
     @custom:effects Takes `bondNow()` from the caller's bond balance; the root waits for the
             arbiter; the active root stays claimable; emits `RootDisputed`.
-    @custom:requirements A root is pending, its delay is not over, it is not disputed and was
-            not ruled upon; disputes are not paused; the caller is not the settler and has
-            the bond.
+    @custom:requirements The root named is pending, its delay is not over, it is not disputed
+            and was not ruled upon; disputes are not paused; the caller is not the settler and
+            has the bond.
+    @param fromEpoch First epoch of the root
+    @param attempt Its attempt
     """
     assert not self._paused(PAUSE_DISPUTE), "disputes are paused"
     assert self._is_pending(), "nothing pending"
+    assert self.pending_key == self._key(fromEpoch, attempt), "another root"
     assert self.disputer == empty(address), "disputed"
     assert not self.ruled, "already ruled upon"
     clock: uint256 = self._clock()
@@ -626,40 +647,50 @@ def dispute():
 
 
 @external
-def resolveDispute(upheld: bool):
+def resolveDispute(fromEpoch: uint64, attempt: uint32, upheld: bool):
     """
     @notice Decides the dispute. Half of the loser's bond goes to the winner, half away, so
             that disputing oneself always costs.
+    @dev A withdrawal may have made the root impossible while it was disputed; who is right is
+         decided all the same, or else a settler could buy his bond free with a dust account.
     @custom:effects Upheld: the root is dropped and the next bond doubles. Else: the root goes
-            on to its activation and cannot be disputed again. Emits `DisputeResolved`.
-    @custom:requirements The caller is the arbiter; a dispute is open; the deadline is ahead.
+            on to its activation and cannot be disputed again, or is dropped when it became
+            impossible or its settler was replaced. Emits `DisputeResolved`.
+    @custom:requirements The caller is the arbiter; a dispute of the root named is open; the
+            deadline is ahead.
+    @param fromEpoch First epoch of the root
+    @param attempt Its attempt
     @param upheld Whether the disputer is right, that is: the root is wrong
     """
     self._only(ROLE_ARBITER)
-    winner: address = self.disputer
-    assert winner != empty(address), "not disputed"
+    disputer: address = self.disputer
+    assert disputer != empty(address), "not disputed"
+    assert self.pending_key == self._key(fromEpoch, attempt), "another root"
     assert self._clock() < self.dispute_due, "deadline is over"
+    poster: address = self._poster()
     bond: uint256 = self._bond()
-    loser: address = self.holders[ROLE_SETTLER]
-    root: bytes32 = self.pending_root
     won: uint256 = bond // 2
     sunk: uint256 = bond - won
-    if upheld:
-        self.bonds[loser] -= bond
-        self.bonds[winner] += bond + won
-        self.disputedDrops += 1
-        self._forget_dispute()
-        self._drop()
-    else:
-        loser = winner
-        winner = self.holders[ROLE_SETTLER]
-        self.bonds[winner] += won
-        self._forget_dispute()
-        self.ruled = True
+    self._forget_dispute()
     self.bondsHeld -= sunk
     log DisputeResolved(
-        root=root, upheld=upheld, winner=winner, loser=loser, won=won, sunk=sunk
+        root=self.pending_root,
+        upheld=upheld,
+        winner=disputer if upheld else poster,
+        loser=poster if upheld else disputer,
+        won=won,
+        sunk=sunk,
     )
+    if upheld:
+        self.bonds[poster] -= bond
+        self.bonds[disputer] += bond + won
+        self.disputedDrops += 1
+        self._drop()
+    else:
+        self.bonds[poster] += won
+        self.ruled = True
+        if self.former_settler != empty(address) or self._is_broken():
+            self._drop()
     # A token that refuses the sink must not hold up the decision; the units stay here, unowned.
     self._pay(SINK, sunk)
 
@@ -673,7 +704,8 @@ def expireDispute():
     """
     assert self.disputer != empty(address), "not disputed"
     assert self._clock() >= self.dispute_due, "deadline not over"
-    self._return_dispute_bond()
+    self.bonds[self.disputer] += self._bond()
+    self._forget_dispute()
     self.disputedDrops += 1
     self._drop()
 
@@ -855,8 +887,11 @@ def proposeRole(role: uint256, holder: address):
 def acceptRole(role: uint256):
     """
     @notice Takes a role that was proposed to the caller.
-    @custom:effects Changes the holder; a new settler drops what the old one has pending;
-            emits `RoleAccepted`.
+    @dev A settler's key that was stolen must leave nothing behind that stops the next one.
+    @custom:effects Changes the holder. A new settler drops what the old one has pending, or,
+            where it is disputed, waits until it is decided, at the old one's bond; commits of
+            epochs that no active root covers are undone, and before the first active root the
+            first epoch too; the bond falls back to the first. Emits `RoleAccepted`.
     @custom:requirements The caller is the proposed holder; the time lock is over; settler and
             arbiter stay two.
     @param role ROLE_OWNER, ROLE_SETTLER or ROLE_ARBITER
@@ -864,9 +899,8 @@ def acceptRole(role: uint256):
     proposal: RoleProposal = self.proposals[role]
     assert proposal.holder == msg.sender, "not proposed"
     assert block.timestamp >= proposal.effectiveAt, "time lock not over"
-    if role == ROLE_SETTLER and self._is_pending():
-        self._return_dispute_bond()
-        self._drop()
+    if role == ROLE_SETTLER:
+        self._retire_settler()
     self.holders[role] = msg.sender
     assert self.holders[ROLE_SETTLER] != self.holders[ROLE_ARBITER], "settler is arbiter"
     self.proposals[role] = empty(RoleProposal)
@@ -948,7 +982,7 @@ def nextEpoch() -> uint64:
     @notice The first epoch of the next posting; the active root covers those before it.
     @return Its number; 0 before the first commit
     """
-    return self.next_epoch
+    return self.next_epoch if self.started else 0
 
 
 @external
@@ -963,12 +997,24 @@ def nextCommit() -> uint64:
 
 @external
 @view
+def nextAttempt() -> uint256:
+    """
+    @notice The least attempt that the next posting may have.
+    @return Its number
+    """
+    return self._attempts_used() + 1
+
+
+@external
+@view
 def epochCommit(epoch: uint64) -> EpochCommit:
     """
     @notice What was committed for an epoch.
     @param epoch Its number
-    @return Hash and cut; zeros when it was not committed
+    @return Hash and cut; zeros when it was not committed, or when that was undone
     """
+    if epoch >= self.next_commit:
+        return empty(EpochCommit)
     return self.commits[epoch]
 
 
@@ -1060,10 +1106,10 @@ def bondNow() -> uint256:
 @view
 def failSafeOpenAt() -> uint256:
     """
-    @notice When the fail-safe opens unless a root becomes active before.
+    @notice When the fail-safe opens unless a root with a fresh cut becomes active before.
     @return Unix second
     """
-    return max(self.last_active_at + failSafeS, self.failSafeHeldUntil)
+    return max(self.fresh_at + failSafeS, self.failSafeHeldUntil)
 
 
 @external
@@ -1087,7 +1133,7 @@ def version() -> String[8]:
     @notice The version of this interface.
     @return Semantic version
     """
-    return "1.0.0"
+    return "2.0.0"
 
 
 # ---------------------------------------------------------------- internal
@@ -1166,10 +1212,65 @@ def _forget_dispute():
 
 
 @internal
-def _return_dispute_bond():
+@pure
+def _key(from_epoch: uint64, attempt: uint32) -> uint256:
+    """
+    @dev The name of a posting: no two have the same first epoch and attempt.
+    """
+    return (convert(from_epoch, uint256) << 32) | convert(attempt, uint256)
+
+
+@internal
+@view
+def _attempts_used() -> uint256:
+    """
+    @dev The last attempt of the next epoch.
+    """
+    key: uint256 = self.pending_key
+    if key >> 32 != convert(self.next_epoch, uint256):
+        return 0
+    return key & convert(max_value(uint32), uint256)
+
+
+@internal
+@view
+def _poster() -> address:
+    """
+    @dev Whose bond stands for the pending root.
+    """
+    if self.former_settler != empty(address):
+        return self.former_settler
+    return self.holders[ROLE_SETTLER]
+
+
+@internal
+@view
+def _is_broken() -> bool:
+    """
+    @dev Whether withdrawals made the pending root impossible.
+    """
+    return (
+        self.pending_charged > self.creditTotal or self.pending_pinned < self.minPinnedBlock
+    )
+
+
+@internal
+def _retire_settler():
+    """
+    @dev Undoes what the next settler would stumble over. Attempts go on: a name that was used
+         never names another root.
+    """
     if self.disputer != empty(address):
-        self.bonds[self.disputer] += self._bond()
-    self._forget_dispute()
+        self.former_settler = self._poster()
+    else:
+        if self._is_pending():
+            self._drop()
+        self.disputedDrops = 0
+    if self.activeRoot == empty(bytes32):
+        self.started = False
+        self.next_commit = 0
+    else:
+        self.next_commit = self.next_epoch
 
 
 @internal
@@ -1182,6 +1283,9 @@ def _drop():
     )
     self.ruled = False
     self.pending_end = self.next_epoch
+    if self.former_settler != empty(address):
+        self.former_settler = empty(address)
+        self.disputedDrops = 0
 
 
 @internal
@@ -1256,8 +1360,8 @@ def _deposit(account: address, amount: uint256):
     assert account != empty(address), "account is zero"
     assert self.frozenAt[account] == 0, "account is frozen"
     received: uint256 = self._receive(amount)
-    if self.first_deposit_block[account] == 0:
-        self.first_deposit_block[account] = block.number
+    if self.firstDepositBlock[account] == 0:
+        self.firstDepositBlock[account] = block.number
     total: uint256 = self.deposited[account] + received
     self.deposited[account] = total
     self.creditTotal += received
@@ -1268,7 +1372,8 @@ def _deposit(account: address, amount: uint256):
 def _debit(account: address, charged: uint256) -> uint256:
     """
     @dev Books the withdrawal of all that is left, holds the active root to the caps, and
-         drops a pending root that can no longer become active.
+         drops a pending root that can no longer become active. A disputed one stays until
+         it is decided or times out: no withdrawal frees its settler's bond.
     """
     spent: uint256 = self.withdrawn[account] + charged
     assert self.deposited[account] > spent, "nothing left"
@@ -1277,9 +1382,7 @@ def _debit(account: address, charged: uint256) -> uint256:
     assert self.active_charged <= credit, "charged above credit"
     self.withdrawn[account] += amount
     self.creditTotal = credit
-    broken: bool = self.pending_charged > credit or self.pending_pinned < self.minPinnedBlock
-    if self._is_pending() and broken:
-        self._return_dispute_bond()
+    if self._is_pending() and self.disputer == empty(address) and self._is_broken():
         self._drop()
     return amount
 

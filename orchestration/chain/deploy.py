@@ -15,7 +15,7 @@ from orchestration.chain.contract import ERC20, NAME, Contract, code_hash
 from orchestration.chain.errors import ChainStopError, RevertedError
 from orchestration.chain.rows import Deployment, keep_deployment
 
-VERSION: Final = "1.0.0"  # of the contract's interface; `version()` must answer it
+VERSION: Final = "2.0.0"  # of the contract's interface; `version()` must answer it
 POLL_S: Final = 0.1
 MINED_S_MAX: Final = 60.0
 
@@ -28,7 +28,7 @@ class Terms:
         activation_delay_s: how long a posted root can be disputed.
         arbiter_deadline_s: how long the arbiter has.
         grace_blocks: blocks from a freeze to the cut of the last epoch that may charge.
-        fail_safe_s: without an active root for so long, the fail-safe opens.
+        fail_safe_s: without an active root of a fresh cut for so long, the fail-safe opens.
         bond_units: first bond of settler and disputer.
         timelock_s: from proposing a role's holder to his taking it.
     """

@@ -11,6 +11,7 @@ from eth_utils import keccak
 from world import ACTIVATION_DELAY_S, World, address_of
 
 DEPTHS = (10, 17, 20)
+SHALLOW = (1, 5)  # of the trees of two and twenty accounts in Uniswap's own gas tests
 MANY = 25
 RELAY = address_of("relay")
 UNITS = 1_234_567_890_123_456_789
@@ -91,6 +92,10 @@ def measure_all(world: World) -> dict[str, int]:
     gas = {}
     gas["postRoot first"], gas["activateRoot first"] = settle(world, b"\x01" * 32)
     gas["postRoot later"], gas["activateRoot later"] = settle(world, b"\x02" * 32)
+    for depth in SHALLOW:
+        branch = Branch.grow(address_of(f"payee {depth}"), UNITS, depth)
+        settle(world, branch.node)
+        gas[f"claim first, depth {depth}"] = measure(world, "claim", branch.node, *branch.claim)
     for depth in DEPTHS:
         payee, holder = address_of(f"payee {depth}"), address_of(f"holder {depth}")
         world.token.mint(holder, 1)

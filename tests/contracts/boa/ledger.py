@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from book import Book
-from world import GRACE_BLOCKS
+from world import BOND, GRACE_BLOCKS
 
 
 @dataclass
@@ -47,12 +47,69 @@ class History:
 
 @dataclass(frozen=True)
 class Posted:
-    """A posting as the settler made it."""
+    """A posting as the settler made it.
+
+    Attributes:
+        book: its leaves.
+        parent: the root that was active.
+        first: its first epoch.
+        last: its last one.
+        pinned: its pinned block.
+        is_false: whether the book is not what the inputs give.
+    """
 
     book: Book
     parent: bytes
     first: int
     last: int
+    pinned: int
+    is_false: bool = False
+
+    def is_broken(self, credit: int, pinned_min: int) -> bool:
+        """Whether withdrawals made it impossible."""
+        return sum(self.book.charged.values()) > credit or self.pinned < pinned_min
+
+
+@dataclass
+class Bonds:
+    """Who holds which bond, by the rules of README.md.
+
+    Attributes:
+        held: free and bonding, by holder; without that of an open dispute.
+        drops: attempts that disputes dropped since the last active root.
+        sunk: what nobody has any more.
+        is_open: whether a dispute is.
+    """
+
+    held: dict[str, int]
+    drops: int = 0
+    sunk: int = 0
+    is_open: bool = False
+
+    @property
+    def now(self) -> int:
+        return BOND << min(self.drops, 16)
+
+    @property
+    def total(self) -> int:
+        return sum(self.held.values()) + self.now * self.is_open
+
+    def dispute(self, disputer: str) -> None:
+        self.held[disputer] -= self.now
+        self.is_open = True
+
+    def decide(self, winner: str, loser: str, disputer: str, upheld: bool) -> None:
+        self.held[disputer] += self.now
+        self.held[loser] -= self.now
+        self.held[winner] += self.now // 2
+        self.sunk += self.now - self.now // 2
+        self.is_open = False
+        self.drops += upheld
+
+    def expire(self, disputer: str) -> None:
+        self.held[disputer] += self.now
+        self.is_open = False
+        self.drops += 1
 
 
 def honest_book(

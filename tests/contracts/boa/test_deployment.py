@@ -30,7 +30,7 @@ def test_settings__of_a_deployed_contract__are_those_given(world: World) -> None
     assert contract.graceBlocks() == GRACE_BLOCKS
     assert contract.failSafeS() == FAIL_SAFE_S
     assert (contract.bondUnits(), contract.timelockS()) == (BOND, TIMELOCK_S)
-    assert contract.version() == "1.0.0"
+    assert contract.version() == "2.0.0"
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_settings__of_a_deployed_contract__are_those_given(world: World) -> None
         (0, ZERO, "token is no contract"),
         (1, ZERO, "role is zero"),
         (2, ZERO, "role is zero"),
-        (6, 2 * (ACTIVATION_DELAY_S + ARBITER_DEADLINE_S) - 1, "fail-safe too early"),
+        (6, 4 * (ACTIVATION_DELAY_S + ARBITER_DEADLINE_S) - 1, "fail-safe too early"),
         (7, 0, "bond is zero"),
     ],
 )

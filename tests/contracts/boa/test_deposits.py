@@ -104,3 +104,11 @@ def test_freeze__twice__reverts(world: World, customer: str) -> None:
 def test_freeze__without_a_deposit__reverts(world: World, attacker: str) -> None:
     with boa.reverts("nothing deposited"):
         world.contract.freeze(sender=attacker)
+
+
+def test_first_deposit__of_several__is_the_one_that_counts(world: World, customer: str) -> None:
+    world.fund(customer, 5)
+    first = block()
+    boa.env.time_travel(blocks=3)
+    world.fund(customer, 5)
+    assert world.contract.firstDepositBlock(customer) == first

@@ -9,9 +9,7 @@ from world import (
     BOND,
     DISPUTE,
     NO_ROOT,
-    SETTLER,
     SINK,
-    TIMELOCK_S,
     World,
     address_of,
     now_s,
@@ -37,7 +35,7 @@ def book(world: World, customer: str, payee: str) -> Book:
 
 
 def test_dispute__with_a_bond__holds_the_root_up(world: World, book: Book, disputer: str) -> None:
-    world.contract.dispute(sender=disputer)
+    world.dispute(disputer)
     (event,) = world.logs("RootDisputed")
     decide_by = now_s() + ARBITER_DEADLINE_S
     assert (event.root, event.disputer) == (book.root, disputer)
@@ -48,29 +46,29 @@ def test_dispute__with_a_bond__holds_the_root_up(world: World, book: Book, dispu
 
 def test_dispute__without_a_bond__reverts(world: World, book: Book, attacker: str) -> None:
     with boa.reverts("bond too low"):
-        world.contract.dispute(sender=attacker)
+        world.dispute(attacker)
 
 
 def test_dispute__of_nothing__reverts(world: World, disputer: str) -> None:
     with boa.reverts("nothing pending"):
-        world.contract.dispute(sender=disputer)
+        world.dispute(disputer)
 
 
 def test_dispute__twice__reverts(world: World, book: Book, disputer: str) -> None:
-    world.contract.dispute(sender=disputer)
+    world.dispute(disputer)
     with boa.reverts("disputed"):
-        world.contract.dispute(sender=disputer)
+        world.dispute(disputer)
 
 
 def test_dispute__by_the_settler__reverts(world: World, book: Book) -> None:
     with boa.reverts("settler disputes"):
-        world.contract.dispute(sender=world.settler)
+        world.dispute(world.settler)
 
 
 def test_dispute__when_the_delay_is_over__reverts(world: World, book: Book, disputer: str) -> None:
     boa.env.time_travel(seconds=ACTIVATION_DELAY_S)
     with boa.reverts("delay is over"):
-        world.contract.dispute(sender=disputer)
+        world.dispute(disputer)
 
 
 def test_dispute__while_disputes_are_paused__reverts(
@@ -78,15 +76,15 @@ def test_dispute__while_disputes_are_paused__reverts(
 ) -> None:
     world.contract.pause(DISPUTE, sender=world.owner)
     with boa.reverts("disputes are paused"):
-        world.contract.dispute(sender=disputer)
+        world.dispute(disputer)
 
 
 def test_resolve__upheld__drops_the_root_and_halves_the_settlers_bond(
     world: World, book: Book, disputer: str
 ) -> None:
     held = world.contract.bondsHeld()
-    world.contract.dispute(sender=disputer)
-    world.contract.resolveDispute(True, sender=world.arbiter)
+    world.dispute(disputer)
+    world.resolve(True, world.arbiter)
     (event,) = world.logs("DisputeResolved")
     assert (event.upheld, event.winner, event.loser) == (True, disputer, world.settler)
     assert (event.won, event.sunk) == (BOND // 2, BOND // 2)
@@ -104,8 +102,8 @@ def test_resolve__upheld__drops_the_root_and_halves_the_settlers_bond(
 def test_resolve__rejected__halves_the_disputers_bond_and_the_root_goes_on(
     world: World, book: Book, disputer: str
 ) -> None:
-    world.contract.dispute(sender=disputer)
-    world.contract.resolveDispute(False, sender=world.arbiter)
+    world.dispute(disputer)
+    world.resolve(False, world.arbiter)
     (event,) = world.logs("DisputeResolved")
     assert (event.upheld, event.winner, event.loser) == (False, world.settler, disputer)
     assert world.contract.bonds(disputer) == 99 * BOND
@@ -118,48 +116,48 @@ def test_resolve__rejected__halves_the_disputers_bond_and_the_root_goes_on(
 def test_resolve__rejected__cannot_be_disputed_again(
     world: World, book: Book, disputer: str
 ) -> None:
-    world.contract.dispute(sender=disputer)
-    world.contract.resolveDispute(False, sender=world.arbiter)
+    world.dispute(disputer)
+    world.resolve(False, world.arbiter)
     assert world.contract.pending().ruled
     with boa.reverts("already ruled upon"):
-        world.contract.dispute(sender=disputer)
+        world.dispute(disputer)
 
 
 def test_resolve__of_a_later_root__can_be_disputed_afresh(
     world: World, book: Book, disputer: str
 ) -> None:
-    world.contract.dispute(sender=disputer)
-    world.contract.resolveDispute(False, sender=world.arbiter)
+    world.dispute(disputer)
+    world.resolve(False, world.arbiter)
     world.activate()
     boa.env.time_travel(blocks=1)
     world.commit()
     world.post(book)
-    world.contract.dispute(sender=disputer)
+    world.dispute(disputer)
     assert world.contract.pending().disputer == disputer
 
 
 def test_resolve__by_another__reverts(world: World, book: Book, disputer: str) -> None:
-    world.contract.dispute(sender=disputer)
+    world.dispute(disputer)
     with boa.reverts("wrong role"):
-        world.contract.resolveDispute(True, sender=disputer)
+        world.resolve(True, disputer)
 
 
 def test_resolve__without_a_dispute__reverts(world: World, book: Book) -> None:
     with boa.reverts("not disputed"):
-        world.contract.resolveDispute(True, sender=world.arbiter)
+        world.resolve(True, world.arbiter)
 
 
 def test_resolve__after_the_deadline__reverts(world: World, book: Book, disputer: str) -> None:
-    world.contract.dispute(sender=disputer)
+    world.dispute(disputer)
     boa.env.time_travel(seconds=ARBITER_DEADLINE_S)
     with boa.reverts("deadline is over"):
-        world.contract.resolveDispute(False, sender=world.arbiter)
+        world.resolve(False, world.arbiter)
 
 
 def test_expire__when_the_arbiter_is_silent__drops_the_root_and_returns_the_bonds(
     world: World, book: Book, disputer: str, attacker: str
 ) -> None:
-    world.contract.dispute(sender=disputer)
+    world.dispute(disputer)
     boa.env.time_travel(seconds=ARBITER_DEADLINE_S)
     world.contract.expireDispute(sender=attacker)
     assert [event.root for event in world.logs("RootDropped")] == [book.root]
@@ -170,7 +168,7 @@ def test_expire__when_the_arbiter_is_silent__drops_the_root_and_returns_the_bond
 
 
 def test_expire__before_the_deadline__reverts(world: World, book: Book, disputer: str) -> None:
-    world.contract.dispute(sender=disputer)
+    world.dispute(disputer)
     boa.env.time_travel(seconds=ARBITER_DEADLINE_S - 1)
     with boa.reverts("deadline not over"):
         world.contract.expireDispute()
@@ -186,8 +184,8 @@ def test_bond__doubles_with_each_dropped_attempt__and_falls_back_after_an_active
 ) -> None:
     for attempt in (1, 2, 3):
         assert world.contract.bondNow() == BOND << (attempt - 1)
-        world.contract.dispute(sender=disputer)
-        world.contract.resolveDispute(True, sender=world.arbiter)
+        world.dispute(disputer)
+        world.resolve(True, world.arbiter)
         world.post(book, attempt=attempt + 1)
     assert world.contract.bondNow() == 8 * BOND
     world.activate()
@@ -197,8 +195,8 @@ def test_bond__doubles_with_each_dropped_attempt__and_falls_back_after_an_active
 def test_post_root__again_with_a_used_attempt__reverts(
     world: World, book: Book, disputer: str
 ) -> None:
-    world.contract.dispute(sender=disputer)
-    world.contract.resolveDispute(True, sender=world.arbiter)
+    world.dispute(disputer)
+    world.resolve(True, world.arbiter)
     with boa.reverts("attempt used"):
         world.post(book, attempt=1)
     world.post(book, attempt=5)
@@ -210,8 +208,8 @@ def test_dispute_of_oneself__whoever_wins__costs_half_a_bond(
     held = world.contract.bonds(world.settler) + world.contract.bonds(disputer)
     for upheld in (True, False):
         with boa.env.anchor():
-            world.contract.dispute(sender=disputer)
-            world.contract.resolveDispute(upheld, sender=world.arbiter)
+            world.dispute(disputer)
+            world.resolve(upheld, world.arbiter)
             left = world.contract.bonds(world.settler) + world.contract.bonds(disputer)
             assert left == held - BOND // 2
 
@@ -223,7 +221,7 @@ def test_dispute__of_a_later_root__leaves_the_old_one_claimable_throughout(
     boa.env.time_travel(blocks=1)
     world.commit()
     world.post(Book({payee: 350}, {**book.charged}))
-    world.contract.dispute(sender=disputer)
+    world.dispute(disputer)
     world.contract.claim(book.root, *book.claim_of(payee))
     assert world.token.balanceOf(payee) == 300
 
@@ -239,18 +237,18 @@ def test_pause_of_disputes__stops_the_clock_of_activation(
     with boa.reverts("delay not over"):
         world.contract.activateRoot()
     boa.env.time_travel(seconds=9)
-    world.contract.dispute(sender=disputer)
+    world.dispute(disputer)
 
 
 def test_pause_of_disputes__stops_the_arbiters_deadline(
     world: World, book: Book, disputer: str
 ) -> None:
-    world.contract.dispute(sender=disputer)
+    world.dispute(disputer)
     world.contract.pause(DISPUTE, sender=world.owner)
     boa.env.time_travel(seconds=2 * ARBITER_DEADLINE_S)
     with boa.reverts("deadline not over"):
         world.contract.expireDispute()
-    world.contract.resolveDispute(True, sender=world.arbiter)
+    world.resolve(True, world.arbiter)
 
 
 def test_pause_of_disputes__that_lapsed__counts_only_its_own_time(world: World, book: Book) -> None:
@@ -307,24 +305,7 @@ def test_sink__that_the_token_refuses__does_not_hold_up_the_decision(
     boa.env.time_travel(blocks=1)
     odd_world.commit(0)
     odd_world.post(Book({}, {customer: 0}))
-    odd_world.contract.dispute(sender=disputer)
+    odd_world.dispute(disputer)
     odd_world.token.revert_to(SINK, True)
-    odd_world.contract.resolveDispute(True, sender=odd_world.arbiter)
+    odd_world.resolve(True, odd_world.arbiter)
     assert odd_world.contract.bonds(disputer) == BOND + BOND // 2
-
-
-def test_new_settler__drops_what_the_old_one_has_pending_and_frees_both_bonds(
-    world: World, book: Book, disputer: str
-) -> None:
-    successor = address_of("successor")
-    world.contract.proposeRole(SETTLER, successor, sender=world.owner)
-    boa.env.time_travel(seconds=TIMELOCK_S - ACTIVATION_DELAY_S)
-    world.activate()
-    boa.env.time_travel(blocks=1)
-    world.commit()
-    world.post(book)
-    world.contract.dispute(sender=disputer)
-    world.contract.acceptRole(SETTLER, sender=successor)
-    assert [event.root for event in world.logs("RootDropped")] == [book.root]
-    assert world.contract.bonds(disputer) == 100 * BOND
-    world.contract.withdrawBond(1_000 * BOND, sender=world.settler)

@@ -3,7 +3,18 @@
 import boa
 import pytest
 from book import Book
-from world import BOND, DISPUTE, FAIL_SAFE_S, NO_ROOT, WITHDRAW, World, address_of, block, now_s
+from world import (
+    ACTIVATION_DELAY_S,
+    BOND,
+    DISPUTE,
+    FAIL_SAFE_S,
+    NO_ROOT,
+    WITHDRAW,
+    World,
+    address_of,
+    block,
+    now_s,
+)
 
 
 @pytest.fixture
@@ -91,18 +102,77 @@ def test_fail_safe__while_withdrawals_are_paused__pays_all_the_same(
     assert world.token.balanceOf(customer) == 600
 
 
-def test_fail_safe__with_a_pending_root__drops_it_and_returns_the_bond(
+def test_fail_safe__with_a_pending_root__drops_it(world: World, book: Book, customer: str) -> None:
+    world.commit()
+    world.post(book)
+    world.contract.failSafeWithdraw(*book.charge_of(customer), sender=customer)
+    assert [event.root for event in world.logs("RootDropped")] == [book.root]
+    assert world.contract.bondNow() == BOND
+    world.contract.withdrawBond(1_000 * BOND, sender=world.settler)
+
+
+def test_fail_safe__with_a_disputed_root__leaves_it_and_its_bonds_to_the_arbiter(
     world: World, book: Book, customer: str
 ) -> None:
     disputer = address_of("disputer")
     world.bond(disputer, BOND)
     world.commit()
     world.post(book)
-    world.contract.dispute(sender=disputer)
+    world.dispute(disputer)
     world.contract.failSafeWithdraw(*book.charge_of(customer), sender=customer)
-    assert [event.root for event in world.logs("RootDropped")] == [book.root]
-    assert world.contract.bonds(disputer) == BOND
-    assert world.contract.bondNow() == BOND
+    assert not world.logs("RootDropped")
+    assert world.contract.bonds(disputer) == 0
+    world.resolve(True, world.arbiter)
+    assert world.contract.bonds(disputer) == BOND + BOND // 2
+
+
+def test_fail_safe__of_a_settler_who_posts_but_never_cuts_later__opens_in_time(
+    world: World, customer: str, payee: str
+) -> None:
+    """His roots keep the freeze within its grace for ever; they do not keep the fail-safe shut."""
+    world.fund(customer, 1_000)
+    world.contract.freeze(sender=customer)
+    frozen_at = block()
+    boa.env.time_travel(blocks=5)
+    book = Book({payee: 300}, {customer: 400})
+    first = now_s() + ACTIVATION_DELAY_S
+    while now_s() < first + FAIL_SAFE_S:
+        world.commit(cut=frozen_at + 3)
+        world.post(book)
+        world.activate()
+        boa.env.time_travel(seconds=86_400)
+        with boa.reverts("grace not over"):
+            world.contract.withdraw(book.root, *book.charge_of(customer), sender=customer)
+    assert world.contract.failSafeOpenAt() == first + FAIL_SAFE_S
+    world.contract.failSafeWithdraw(*book.charge_of(customer), sender=customer)
+    assert world.token.balanceOf(customer) == 600
+
+
+def test_fail_safe__of_a_settler_who_cuts_after_each_activation__stays_shut(
+    world: World, customer: str, payee: str
+) -> None:
+    world.fund(customer, 1_000)
+    book = Book({payee: 300}, {customer: 400})
+    for _ in range(3):
+        world.settle(book)
+        assert world.contract.failSafeOpenAt() == now_s() + FAIL_SAFE_S
+
+
+def test_fail_safe__of_a_settler_whose_epochs_wait_for_the_root_before__counts_every_second_root(
+    world: World, customer: str, payee: str
+) -> None:
+    """He commits while a root is pending, and posts at once when it is active."""
+    world.fund(customer, 1_000)
+    book, counted = Book({payee: 300}, {customer: 400}), []
+    world.commit()
+    world.post(book)
+    for _ in range(6):
+        boa.env.time_travel(blocks=1)
+        world.commit()
+        world.activate()
+        counted.append(world.contract.failSafeOpenAt() == now_s() + FAIL_SAFE_S)
+        world.post(book)
+    assert counted == [True, False] * 3
 
 
 def test_hold__by_the_settler_who_is_back__shuts_the_fail_safe_for_half_its_time(

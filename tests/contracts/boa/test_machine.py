@@ -3,11 +3,13 @@
 from typing import Any
 
 import boa
+from adversary import Adversary
 from book import Book
+from disputing import DISPUTER, RELAY, Disputes
 from hypothesis import Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from ledger import History, Ledger, Posted, honest_book
+from ledger import Bonds, History, Ledger, Posted, honest_book
 from world import (
     ACTIVATION_DELAY_S,
     ARBITER_DEADLINE_S,
@@ -28,18 +30,18 @@ from world import (
 
 ACCOUNTS = [address_of(f"account {number}") for number in range(8)]
 PAYEES = [address_of(f"payee {number}") for number in range(3)]
-DISPUTER, RELAY = address_of("disputer"), address_of("relay")
 # One strategy over weighted names: hypothesis would switch most of many rules off in each run.
 ACTIONS = (
     ("settle", "claim", "freeze_and_withdraw") * 3
+    + ("escape", "replace_root") * 2
     + ("deposit", "deposit", "claim_many", "fail_safe", "post", "activate", "dispute", "wait") * 2
     + ("commit", "freeze", "withdraw", "withdraw_by_an_older_root", "post_above_a_cap")
     + ("resolve", "expire", "hold", "pause", "unpause", "wait_long")
 )
 
 
-class Machine(RuleBasedStateMachine):
-    """An honest settler, people who do what they like, and a clock that jumps."""
+class Machine(Disputes, Adversary, RuleBasedStateMachine):
+    """A settler who is honest or not, people who do what they like, and a clock that jumps."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,8 +54,8 @@ class Machine(RuleBasedStateMachine):
         self.pending: Posted | None = None
         self.attempt = 0
         self.claimed = dict.fromkeys(PAYEES, 0)
-        self.active_at = now_s()
-        self.sunk = 0
+        self.fresh_at, self.fresh_block, self.pinned_min = now_s(), 0, 0
+        self.bonds = Bonds({self.world.settler: 1_000 * BOND, DISPUTER: 500 * BOND})
 
     @initialize(data=st.data())
     def start_in_the_middle(self, data: st.DataObject) -> None:
@@ -89,7 +91,9 @@ class Machine(RuleBasedStateMachine):
             self.history.keep(block(), self.ledger)
 
     def withdraw(self, data: st.DataObject) -> None:
-        account = data.draw(st.sampled_from(sorted(self.ledger.frozen) or ACCOUNTS))
+        self.withdraw_of(data.draw(st.sampled_from(sorted(self.ledger.frozen) or ACCOUNTS)))
+
+    def withdraw_of(self, account: str) -> None:
         book, last = self.active[-1].book, self.active[-1].last
         if account not in book.charged:
             return
@@ -98,9 +102,10 @@ class Machine(RuleBasedStateMachine):
         left = self.ledger.left(account, book.charged[account])
         refused = early or left <= 0 or self.paused(WITHDRAW)
         if self.tried(refused, "withdraw", book.root, *book.charge_of(account), sender=account):
-            # An ordinary withdrawal never breaks what an honest settler has pending.
-            assert not self.world.logs("RootDropped")
             self.ledger.withdraw_all(account, book.charged[account])
+            dropped = self.drop_if_broken()
+            # An ordinary withdrawal never breaks what an honest settler has pending.
+            assert dropped is None or dropped.is_false
             self.history.keep(block(), self.ledger)
 
     def freeze_and_withdraw(self, data: st.DataObject) -> None:
@@ -114,15 +119,15 @@ class Machine(RuleBasedStateMachine):
     def fail_safe(self, data: st.DataObject) -> None:
         account = data.draw(st.sampled_from(ACCOUNTS))
         held_until = self.world.contract.failSafeHeldUntil()
-        shut = now_s() < max(self.active_at + FAIL_SAFE_S, held_until)
+        shut = now_s() < max(self.fresh_at + FAIL_SAFE_S, held_until)
         book = self.active[-1].book
         charged, proof = book.charge_of(account) if account in book.charged else (0, [])
         refused = shut or self.ledger.left(account, charged) <= 0
         if self.tried(refused, "failSafeWithdraw", charged, proof, sender=account):
-            assert len(self.world.logs("RootDropped")) == (self.pending is not None)
-            self.pending = None
             self.ledger.frozen.setdefault(account, block())
             self.ledger.withdraw_all(account, charged)
+            self.pinned_min = block()
+            self.drop_if_broken()
             self.history.keep(block(), self.ledger)
 
     def withdraw_by_an_older_root(self, data: st.DataObject) -> None:
@@ -178,7 +183,7 @@ class Machine(RuleBasedStateMachine):
         refused = self.pending is not None or self.paused(POST) or poor
         if self.tried(refused, "postRoot", *arguments, sender=self.world.settler):
             parent = self.active[-1].book.root if self.active else NO_ROOT
-            self.pending = Posted(book, parent, first, last)
+            self.pending = Posted(book, parent, first, last, pinned)
             self.attempt += 1
 
     def post_above_a_cap(self, data: st.DataObject) -> None:
@@ -191,43 +196,19 @@ class Machine(RuleBasedStateMachine):
 
     def activate(self, data: st.DataObject) -> None:
         due = self.world.contract.pending().activeAt
-        waiting = self.pending is None or self.disputed() or now_s() < due
+        waiting = self.pending is None or self.bonds.is_open or now_s() < due
         if self.tried(waiting or self.paused(DISPUTE), "activateRoot", sender=RELAY):
             assert self.pending is not None
             self.active.append(self.pending)
-            self.pending, self.attempt, self.active_at = None, 0, now_s()
-
-    def dispute(self, data: st.DataObject) -> None:
-        contract, posted = self.world.contract, self.world.contract.pending()
-        poor = contract.bonds(DISPUTER) < contract.bondNow()
-        late = self.pending is None or now_s() >= posted.activeAt
-        refused = late or self.disputed() or posted.ruled or poor or self.paused(DISPUTE)
-        self.tried(refused, "dispute", sender=DISPUTER)
-
-    def resolve(self, data: st.DataObject) -> None:
-        bond, upheld = self.world.contract.bondNow(), data.draw(st.booleans(), label="upheld")
-        arguments = ("resolveDispute", upheld)
-        late = self.world.refuses(*arguments, sender=self.world.arbiter)
-        if self.tried(late or not self.disputed(), *arguments, sender=self.world.arbiter):
-            self.settled_by_arbiter(bond, upheld)
-
-    def settled_by_arbiter(self, bond: int, upheld: bool) -> None:
-        self.sunk += bond - bond // 2
-        if upheld:
-            self.pending = None
-
-    def expire(self, data: st.DataObject) -> None:
-        disputed = self.disputed()
-        if disputed and data.draw(st.booleans(), label="late"):
-            boa.env.time_travel(seconds=ARBITER_DEADLINE_S)
-        early = self.world.refuses("expireDispute", sender=RELAY)
-        if self.tried(early or not disputed, "expireDispute", sender=RELAY):
-            self.pending = None
+            self.pinned_min = max(self.pinned_min, self.pending.pinned)
+            if self.cuts[self.pending.last] >= self.fresh_block:
+                self.fresh_at, self.fresh_block = now_s(), block()
+            self.pending, self.attempt, self.bonds.drops = None, 0, 0
 
     def hold(self, data: st.DataObject) -> None:
         held_until = self.world.contract.failSafeHeldUntil()
         again = held_until != 0 and now_s() < held_until + FAIL_SAFE_S
-        refused = now_s() < self.active_at + FAIL_SAFE_S or again
+        refused = now_s() < self.fresh_at + FAIL_SAFE_S or again
         self.tried(refused, "holdFailSafe", sender=self.world.settler)
 
     def pause(self, data: st.DataObject) -> None:
@@ -256,9 +237,6 @@ class Machine(RuleBasedStateMachine):
         getattr(self.world.contract, function)(*arguments, sender=sender)
         return True
 
-    def disputed(self) -> bool:
-        return int(self.world.contract.pending().disputer, 16) != 0
-
     def paused(self, flag: int) -> bool:
         return bool(self.world.contract.pausedUntil(flag) > now_s())
 
@@ -272,11 +250,15 @@ class Machine(RuleBasedStateMachine):
         assert contract.claimedTotal() == claimed <= earned <= charged <= ledger.credit
         assert contract.creditTotal() == ledger.credit
         held = self.world.token.balanceOf(contract)
-        assert contract.bondsHeld() == 1_500 * BOND - self.sunk
         assert held == ledger.credit - claimed + contract.bondsHeld()
         book = self.active[-1].book if self.active else Book()
         for account in ACCOUNTS:
             assert ledger.left(account, book.charged.get(account, 0)) >= 0
+
+    @invariant()
+    def no_false_root_is_active(self) -> None:
+        """Each is disputed within its delay, and the arbiter sees that it is false."""
+        assert not any(posted.is_false for posted in self.active)
 
     @invariant()
     def postings_form_one_chain(self) -> None:
@@ -286,8 +268,9 @@ class Machine(RuleBasedStateMachine):
             assert (after.parent, after.first) == (before.book.root, before.last + 1)
         assert pending.root == (self.pending.book.root if self.pending else NO_ROOT)
         if self.pending:
+            is_open = self.bonds.is_open
+            assert is_open or not self.pending.is_broken(contract.creditTotal(), self.pinned_min)
             assert (pending.fromEpoch, pending.toEpoch) == (self.pending.first, self.pending.last)
-            assert sum(self.pending.book.charged.values()) <= contract.creditTotal()
 
 
 TestMachine = Machine.TestCase

@@ -204,7 +204,7 @@ def test_activate_root__while_disputes_are_paused__reverts(world: World, book: B
 def test_activate_root__while_disputed__reverts(world: World, book: Book, attacker: str) -> None:
     world.post(book)
     world.bond(attacker, BOND)
-    world.contract.dispute(sender=attacker)
+    world.dispute(attacker)
     boa.env.time_travel(seconds=ACTIVATION_DELAY_S)
     with boa.reverts("disputed"):
         world.contract.activateRoot()

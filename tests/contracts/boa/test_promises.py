@@ -263,7 +263,7 @@ def test_silent_arbiter__drops_the_root_returns_bonds_and_lets_the_next_attempt_
     world.commit(0)
     book = Book({payee: 300}, {customer: 400})
     world.post(book, attempt=1)
-    world.contract.dispute(sender=disputer)
+    world.dispute(disputer)
     boa.env.time_travel(seconds=world.contract.arbiterDeadlineS())
     world.contract.expireDispute()
     assert world.contract.bonds(disputer) == 10 * BOND

@@ -111,11 +111,11 @@ def test_new_arbiter__decides_an_open_dispute(world: World, customer: str) -> No
     world.commit(0)
     world.post(Book({}, {customer: 0}))
     world.bond(customer, world.contract.bondNow())
-    world.contract.dispute(sender=customer)
+    world.dispute(customer)
     world.contract.acceptRole(ARBITER, sender=HEIR)
     with boa.reverts("wrong role"):
-        world.contract.resolveDispute(True, sender=world.arbiter)
-    world.contract.resolveDispute(True, sender=HEIR)
+        world.resolve(True, world.arbiter)
+    world.resolve(True, HEIR)
 
 
 def test_pause__of_some_functions__is_logged_and_lapses(world: World) -> None:

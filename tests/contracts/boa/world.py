@@ -117,6 +117,17 @@ class World:
     def post(self, book: Book, **changes: Any) -> None:
         self.contract.postRoot(*self.posting(book, **changes), sender=self.settler)
 
+    def name(self) -> tuple[int, int]:
+        """First epoch and attempt of the pending root, by which disputes name it."""
+        pending = self.contract.pending()
+        return pending.fromEpoch, pending.attempt
+
+    def dispute(self, who: str) -> None:
+        self.contract.dispute(*self.name(), sender=who)
+
+    def resolve(self, upheld: bool, who: str) -> None:
+        self.contract.resolveDispute(*self.name(), upheld, sender=who)
+
     def activate(self) -> None:
         boa.env.time_travel(seconds=ACTIVATION_DELAY_S)
         self.contract.activateRoot()

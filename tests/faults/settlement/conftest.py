@@ -11,6 +11,7 @@ from distributary.stack.anvil import fetch
 from distributary.stack.server import quiet
 from distributary.store import connect, migrate
 from orchestration.chain.client import Client
+from orchestration.chain.deploy import Terms
 from orchestration.settlement.node import Node
 from orchestration.settlement.rows import Transactions, take_settler_lock
 from orchestration.settlement.signer import KeystoreSigner
@@ -102,5 +103,14 @@ def transactor(node, key, clock, connection) -> Transactor:
 def world(fresh_database, tmp_path, start_node) -> World:
     """A contract with deposits on a chain of this test, a lake and a database."""
     made = World(fresh_database(), tmp_path / "lake", deploy(start_node()))
+    made.mine(10)
+    return made
+
+
+@pytest.fixture
+def slow_world(fresh_database, tmp_path, start_node) -> World:
+    """As `world`, with a delay that leaves time for a dispute."""
+    terms = Terms(activation_delay_s=50, arbiter_deadline_s=100, fail_safe_s=3600)
+    made = World(fresh_database(), tmp_path / "lake", deploy(start_node(), terms=terms))
     made.mine(10)
     return made

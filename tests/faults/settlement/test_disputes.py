@@ -28,6 +28,12 @@ def do(world: World, number: int, function: str, *arguments: object) -> None:
     world.mine(5)
 
 
+def pending_name(world: World) -> tuple[int, int]:
+    """First epoch and attempt of the pending root, by which disputes name it."""
+    pending = world.chain.contract.read("pending")
+    return pending[1], pending[3]
+
+
 def dispute(world: World) -> None:
     world.ask("evm_setAutomine", True)
     sender, bond = world.chain.sender(DISPUTER), int(world.chain.contract.read("bondNow"))
@@ -35,7 +41,7 @@ def dispute(world: World) -> None:
     approval = world.chain.token.encode("approve", world.chain.contract.address, bond)
     sender.send(world.chain.token.address, approval, "approve")
     world.chain.do(DISPUTER, "depositBond", bond)
-    world.chain.do(DISPUTER, "dispute")
+    world.chain.do(DISPUTER, "dispute", *pending_name(world))
     world.ask("evm_setAutomine", False)
     world.mine(5)
 
@@ -59,23 +65,11 @@ def states(world: World) -> list[tuple[int, int, str]]:
         ).fetchall()
 
 
-@pytest.fixture
-def slow_world(fresh_database, tmp_path, start_node) -> World:
-    """As `world`, with a delay that leaves time for a dispute."""
-    from orchestration.chain.deploy import Terms
-    from tests.chain_contract import deploy
-
-    terms = Terms(activation_delay_s=50, arbiter_deadline_s=100, fail_safe_s=3600)
-    made = World(fresh_database(), tmp_path / "lake", deploy(start_node(), terms=terms))
-    made.mine(10)
-    return made
-
-
 def test_settle__dispute_upheld__the_next_attempt_carries_the_same_epochs(slow_world):
     post_only(slow_world)
     dispute(slow_world)
     assert run(slow_world, wait_s_max=0).waiting["for"] == "arbiter"
-    do(slow_world, local.ARBITER, "resolveDispute", True)
+    do(slow_world, local.ARBITER, "resolveDispute", *pending_name(slow_world), True)
     top_up_bond(slow_world)
     report = run(slow_world, wait_s_max=100)
     assert report.rejected == [1]
@@ -87,7 +81,7 @@ def test_settle__dispute_upheld__the_next_attempt_carries_the_same_epochs(slow_w
 def test_settle__dispute_lost__the_root_becomes_active(slow_world):
     post_only(slow_world)
     dispute(slow_world)
-    do(slow_world, local.ARBITER, "resolveDispute", False)
+    do(slow_world, local.ARBITER, "resolveDispute", *pending_name(slow_world), False)
     assert run(slow_world, wait_s_max=100).active == [1]
     check_money(slow_world)
 
@@ -106,7 +100,7 @@ def test_settle__arbiter_silent__the_dispute_is_expired_and_the_epochs_go_again(
 def test_settle__bond_lost_and_not_topped_up__is_a_named_stop(slow_world):
     post_only(slow_world)
     dispute(slow_world)
-    do(slow_world, local.ARBITER, "resolveDispute", True)
+    do(slow_world, local.ARBITER, "resolveDispute", *pending_name(slow_world), True)
     with pytest.raises(StopError) as stop:
         run(slow_world, wait_s_max=100)
     assert stop.value.code == "bond_too_low"
