@@ -69,16 +69,27 @@ def local_contract(node: AnvilNode) -> LocalContract:
 Deploy = Callable[..., LocalContract]
 
 
-def post(chain: LocalContract, lake: Path, leaves: Sequence[Value], epoch: int = 1) -> Tree:
+def bond(chain: LocalContract, number: int) -> None:
+    """Sees that an account of anvil's holds the bond that posting and disputing need now."""
+    sender, units = chain.sender(number), int(chain.contract.read("bondNow"))
+    if int(chain.contract.read("bonds", sender.address)) < units:
+        local.mint_missing(sender, chain.token, units)
+        approval = chain.token.encode("approve", chain.contract.address, units)
+        sender.send(chain.token.address, approval, "approve")
+        chain.do(number, "depositBond", units)
+
+
+def post(
+    chain: LocalContract,
+    lake: Path,
+    leaves: Sequence[Value],
+    epoch: int = 1,
+    *,
+    activate: bool = True,
+) -> Tree:
     """Commits and posts an epoch whose tree has these leaves, activates it, and keeps the tree."""
     tree = build_tree(sorted(leaves))
-    settler = chain.sender(local.SETTLER)
-    bond = int(chain.contract.read("bondNow"))
-    if int(chain.contract.read("bonds", settler.address)) < bond:
-        local.mint_missing(settler, chain.token, bond)
-        approval = chain.token.encode("approve", chain.contract.address, bond)
-        settler.send(chain.token.address, approval, "approve")
-        chain.do(local.SETTLER, "depositBond", bond)
+    bond(chain, local.SETTLER)
     cut = chain.node.head
     chain.node.mine()
     chain.do(local.SETTLER, "commitEpoch", epoch, b"\1" * 32, cut)
@@ -86,9 +97,10 @@ def post(chain: LocalContract, lake: Path, leaves: Sequence[Value], epoch: int =
     parent = bytes(chain.contract.read("activeRoot"))
     root = bytes.fromhex(tree.root[2:])
     chain.do(local.SETTLER, "postRoot", epoch, epoch, 1, parent, root, *totals, cut + 1, b"\2" * 32)
-    chain.node.ask("evm_increaseTime", 60)
-    chain.node.mine()
-    chain.do(CUSTOMER, "activateRoot")
+    if activate:
+        chain.node.ask("evm_increaseTime", 60)
+        chain.node.mine()
+        chain.do(CUSTOMER, "activateRoot")
     folder = lake / "settlements" / f"{epoch:08d}-{epoch:08d}-1"
     folder.mkdir(parents=True)
     (folder / "tree.json").write_bytes(b"".join(tree.dump()))

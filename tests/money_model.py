@@ -63,7 +63,7 @@ def _check_chain_of_postings(active: list[dict[str, Any]]) -> None:
 
 def _check_transactions(world: Any, transactions: list[dict[str, Any]]) -> None:
     """I6 backwards: all that the chain has of the settler's after the bond stands in the rows."""
-    decided = [t["nonce"] for t in transactions if t["state"] == "finalized"]
+    decided = [(t["sender"], t["nonce"]) for t in transactions if t["state"] == "finalized"]
     assert len(decided) == len(set(decided))
     for each in transactions:
         receipt = world.ask("eth_getTransactionReceipt", "0x" + each["hash"].hex())

@@ -48,6 +48,7 @@ class World:
     chain: LocalContract
     customers: list[Customer] = field(default_factory=list)
     offset: int = 0
+    settler: int = local.SETTLER
     _numbers: Any = field(default_factory=itertools.count)
     _lane: Lane | None = None
 
@@ -151,7 +152,7 @@ class World:
         node = Node(client)
         from eth_account import Account
 
-        signer = KeystoreSigner(Account.from_key(local.known_key(local.SETTLER)))
+        signer = KeystoreSigner(Account.from_key(local.known_key(self.settler)))
         contract = SettlementContract(
             type(self.chain.contract)(
                 client, self.chain.contract.address, load_artifact("Distributary")

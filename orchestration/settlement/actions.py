@@ -30,7 +30,7 @@ class Actions:
         return self.contract.state(self.transactor.final_block(self.node.block("latest")))
 
     def commit(self, epoch: EpochCommit) -> None:
-        """Commits a closed epoch and reads it back.
+        """Commits a closed epoch, or one whose commit was undone, and reads it back.
 
         Raises:
             StopError: `posted_differs`, `transaction_reverted`, or of the transaction.
@@ -42,9 +42,10 @@ class Actions:
         block = self.final_state().block
         if self.contract.commit_of(epoch.epoch, block) != (epoch.answers_hash, epoch.cut_block):
             raise StopError("posted_differs", value=f"epoch {epoch.epoch}")
-        self.checkpoint("before committed")
-        postings.mark_committed(self.connection, epoch.epoch, block)
-        self.checkpoint("after committed")
+        if epoch.state == "closed":
+            self.checkpoint("before committed")
+            postings.mark_committed(self.connection, epoch.epoch, block)
+            self.checkpoint("after committed")
 
     def post(self, posting: Posted) -> None:
         """Posts a computed root and reads it back.

@@ -36,7 +36,10 @@ class Pending:
 
 @dataclass(frozen=True, slots=True)
 class ChainState:
-    """What the contract says at one block; `next_commit` is 0 before the first commit."""
+    """What the contract says at one block; `next_commit` is 0 before the first commit.
+
+    A new settler's start undoes the commits that no active root covers, so it can go back.
+    """
 
     block: int
     next_commit: int
@@ -44,6 +47,7 @@ class ChainState:
     active_root: bytes
     pending: Pending | None
     pinned_block_min: int
+    attempt_min: int
 
     def has_active(self, posting: Posted) -> bool:
         """Whether a posting is the active one; one of empty epochs has its parent's root."""
@@ -92,6 +96,7 @@ class SettlementContract:
             self.contract.read("activeRoot", at=block),
             pending,
             self.contract.read("minPinnedBlock", at=block),
+            self.contract.read("nextAttempt", at=block),
         )
 
     def commit_of(self, epoch: int, block: int) -> tuple[bytes, int]:
@@ -122,6 +127,10 @@ class SettlementContract:
     def pinned_block_min(self) -> int:
         """The least block that a posting may pin now."""
         return int(self.contract.read("minPinnedBlock"))
+
+    def attempt_min(self) -> int:
+        """The least attempt that the next posting may have now."""
+        return int(self.contract.read("nextAttempt"))
 
     def commit(self, epoch: int, answers_hash: bytes, cut_block: int) -> Call:
         """The call that commits an epoch."""

@@ -120,7 +120,8 @@ class Preparer:
 
     def _attempt(self, first: int, last: int) -> int:
         """The next attempt; one whose pin the contract no longer takes is passed over."""
-        attempt = postings.next_attempt(self.connection, first)
+        known = postings.next_attempt(self.connection, first)
+        attempt = max(known, self.contract.attempt_min())
         lowest = self.contract.pinned_block_min()
         for number in range(attempt, attempt + ATTEMPTS_MAX):
             path = self.lake / posting_folder(first, last, number) / NAME

@@ -143,9 +143,12 @@ class Settlement:
             raise StopError("chain_ahead", value=f"active root 0x{state.active_root.hex()}")
 
     def commit_epochs(self) -> None:
-        """Commits closed epochs in order."""
+        """Commits closed epochs in order, after those whose commit a new settler's start undid."""
         postings.take_closed_epochs(self.connection)
-        for epoch in postings.list_commits(self.connection, "closed"):
+        next_commit = self.actions.final_state().next_commit
+        unposted = postings.unposted_epochs(self.connection)
+        undone = [epoch for epoch in unposted if epoch.epoch >= next_commit]
+        for epoch in undone + postings.list_commits(self.connection, "closed"):
             self.actions.commit(epoch)
             self.report.committed.append(epoch.epoch)
 
@@ -209,6 +212,8 @@ class Settlement:
         is_there = state.pending is not None or state.has_active(posting)
         if not is_there and state.pinned_block_min > posting.pinned_block:
             return self._reject(posting, "pin_too_early")
+        if not is_there and state.attempt_min > posting.attempt:
+            return self._reject(posting, "attempt_used")
         if not is_there and (missing := self.actions.contract.bond_missing_units()):
             raise StopError(
                 "bond_too_low", "Run `distributary settle --bond`.", value=f"{missing} units"

@@ -92,14 +92,16 @@ VIEWS = {
         from chain_events where event = 'RecipientSet'
         order by account, block desc, log_index desc
     """,
+    # A new settler's start undoes commits: the last one counts.
     "chain_epochs": """
-        select
+        select distinct on (epoch)
             (data ->> 'epoch')::int8 as epoch,
             decode(substr(data ->> 'answersHash', 3), 'hex') as answers_hash,
             (data ->> 'cutBlock')::int8 as cut_block,
             block,
             transaction_hash
         from chain_events where event = 'EpochCommitted'
+        order by epoch, block desc, log_index desc
     """,
     # A root that was dropped may be posted again: each posting is a row.
     "chain_roots": """
