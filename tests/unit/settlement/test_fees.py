@@ -1,11 +1,14 @@
 """Fees of first offers and of replacements."""
 
+import json
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from orchestration.settlement.fees import FeePolicy, Fees, bump, first_offer, first_tip_wei
-from orchestration.settlement.holding import HoldPolicy, hold
+from orchestration.settlement.holding import POST_GAS, HoldPolicy, hold
 from orchestration.settlement.stops import StopError
 
 GWEI = 10**9
@@ -57,8 +60,8 @@ POLICY = HoldPolicy(gas_share_bp_max=100, token_value_wei=10**18, age_s_max=60)
 @pytest.mark.parametrize(
     ("units", "gas_price_wei", "age_s", "waits"),
     [
-        (10**18, 50 * GWEI, 0, False),  # 0.01 coins are one per cent of one
-        (10**18, 50 * GWEI + 1, 0, True),
+        (10**18, 40 * GWEI, 0, False),  # 0.01 coins are one per cent of one
+        (10**18, 40 * GWEI + 1, 0, True),
         (0, 1, 0, True),
         (0, 10**12, 60, False),  # too old to wait
     ],
@@ -69,3 +72,9 @@ def test_hold__cost_and_value__waits_above_the_share(units, gas_price_wei, age_s
 
 def test_hold__no_value_is_stated__never_waits():
     assert hold(0, 10**15, 0, HoldPolicy()) is None
+
+
+def test_post_gas__of_a_later_root__covers_what_the_contract_was_measured_at():
+    snapshot = json.loads((Path(__file__).parents[2] / "contracts" / "gas.json").read_text())
+    measured = snapshot["postRoot later"] + snapshot["activateRoot later"]
+    assert measured < POST_GAS < measured * 5 // 4
