@@ -12,7 +12,7 @@ from distributary.cli.failures import run_in_words
 GROUPS = (
     *("stack", "account", "deposit", "balance", "withdraw", "payee", "send", "tail", "datanet"),
     *("owner", "run", "epoch", "chain", "settle", "gate", "reconcile", "verify", "proof"),
-    *("statement", "funds", "trace", "demo"),
+    *("dispute", "statement", "funds", "trace", "demo"),
 )
 
 app = typer.Typer(

@@ -71,15 +71,20 @@ def deposit(bank: Bank, sender: Sender, account: str, units: int) -> tuple[Recei
         RevertedError: the account is frozen, deposits are paused, and the like.
     """
     local.mint_missing(sender, bank.token, units)
+    approve(bank, sender, units)
     contract = bank.contract
-    if int(bank.token.read("allowance", sender.address, contract.address)) < units:
-        approval = bank.token.encode("approve", contract.address, units)
-        sender.send(bank.token.address, approval, "the approval")
     receipt = sender.send(
         contract.address, contract.encode("depositFor", account, units), "the deposit"
     )
     (event,) = [each for each in bank.events(receipt) if each.event == "Deposited"]
     return receipt, event
+
+
+def approve(bank: Bank, sender: Sender, units: int) -> None:
+    """Lets the contract take units of the sender's tokens, where it may not yet."""
+    if int(bank.token.read("allowance", sender.address, bank.contract.address)) < units:
+        approval = bank.token.encode("approve", bank.contract.address, units)
+        sender.send(bank.token.address, approval, "the approval")
 
 
 def freeze(bank: Bank, sender: Sender) -> Receipt:
@@ -116,14 +121,30 @@ def withdraw_fail_safe(bank: Bank, sender: Sender, tree_of: TreeOf) -> tuple[Rec
     """Withdraws from the last active root when no later one has come for the stated time.
 
     Raises:
-        InputError: `unknown_root`.
+        InputError: `unknown_root`, `no_leaf`: the root is no older than the account, and has no
+            leaf of it.
         RevertedError: the fail-safe is not open, or nothing is left.
     """
-    root = active_root(bank)
-    proof = None if root == NO_ROOT else find_proof(tree_of(root), CHARGED, sender.address)
-    given = proof or Proof(0, [])
+    given = Proof(0, []) if _is_newer(bank, sender.address) else _charges(bank, sender, tree_of)
     data = bank.contract.encode("failSafeWithdraw", given.cumulative_units, given.siblings)
     return _withdrawn(bank, sender.send(bank.contract.address, data, "the fail-safe withdrawal"))
+
+
+def _is_newer(bank: Bank, account: str) -> bool:
+    """Whether the active root, if there is one, cannot know of the account: no tree is needed."""
+    first = int(bank.contract.read("firstDepositBlock", account))
+    return active_root(bank) == NO_ROOT or first > int(bank.contract.read("activePinnedBlock"))
+
+
+def _charges(bank: Bank, sender: Sender, tree_of: TreeOf) -> Proof:
+    proof = find_proof(tree_of(active_root(bank)), CHARGED, sender.address)
+    if proof is None:
+        raise InputError(
+            "The active root has no leaf of the account: wait for one that has, or dispute.",
+            value=sender.address,
+            code="no_leaf",
+        )
+    return proof
 
 
 def _withdrawn(bank: Bank, receipt: Receipt) -> tuple[Receipt, ChainEvent]:

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from distributary import keys
 from distributary.cli.main import main
 from distributary.errors import ExitCode
 from distributary.store import accounts as registry
+from orchestration.chain.deploy import Terms
 from orchestration.chain.rows import Database
-from tests.chain_contract import CUSTOMER, OTHER, LocalContract, post
+from tests.anvil_node import AnvilNode
+from tests.chain_contract import CUSTOMER, OTHER, LocalContract, deploy, post
 
 TOKEN = 10**18
 
@@ -34,6 +37,12 @@ class Result:
 
 
 Run = Callable[..., Result]
+
+
+@pytest.fixture
+def local_contract(node: AnvilNode) -> LocalContract:
+    """The contract with a delay that leaves time for a dispute."""
+    return deploy(node, terms=Terms(activation_delay_s=50))
 
 
 @pytest.fixture
@@ -113,10 +122,11 @@ def test_deposit__for_another__credits_him_and_the_payer_signs(
         (("withdraw",), "not_frozen"),
         (("freeze", "--yes"), "reverted"),
         (("claim", "0x" + "9" * 40), "nothing_posted"),
+        (("dispute", 1, 1, "--yes"), "another_root"),
     ],
 )
 def test_command__mistake__is_one_line_with_its_code(
-    run: Run, alice: str, arguments: tuple[str, ...], code: str
+    run: Run, alice: str, arguments: tuple[object, ...], code: str
 ) -> None:
     result = run(*arguments)
 
@@ -180,6 +190,46 @@ def test_withdraw__no_root_for_the_stated_time__works_by_the_fail_safe(
     local_contract.node.mine()
 
     assert run("withdraw", "--fail-safe", "--json").json["withdrawn_units"] == "10"
+
+
+def test_withdraw__newer_than_the_active_root_by_the_fail_safe__needs_no_tree(
+    run: Run, alice: str, local_contract: LocalContract, home: Path, tmp_path: Path
+) -> None:
+    """The operator and his lake are gone: who has a leaf needs the tree, who is newer does not."""
+    local_contract.deposit(CUSTOMER, 100)
+    post(local_contract, home / "lake", [(1, local_contract.address(CUSTOMER), 0)])
+    next(home.rglob("tree.json")).rename(tmp_path / "tree.json")
+    run("deposit", 10)
+    local_contract.node.ask("evm_increaseTime", 601)
+    local_contract.node.mine()
+
+    assert run("withdraw", "--fail-safe", "--json").json["withdrawn_units"] == "10"
+
+
+def test_withdraw__with_a_leaf_by_the_fail_safe__needs_the_tree(
+    run: Run, alice: str, local_contract: LocalContract, home: Path, tmp_path: Path
+) -> None:
+    run("deposit", 10)
+    post(local_contract, home / "lake", [(1, alice, 4)])
+    tree = next(home.rglob("tree.json")).rename(tmp_path / "tree.json")
+    local_contract.node.ask("evm_increaseTime", 601)
+    local_contract.node.mine()
+
+    assert "unknown_root" in run("withdraw", "--fail-safe").err
+    made = run("withdraw", "--fail-safe", "--tree", tree, "--json").json
+    assert made["withdrawn_units"] == "6"
+
+
+def test_withdraw__left_out_of_the_active_root__is_told_so(
+    run: Run, alice: str, local_contract: LocalContract, home: Path
+) -> None:
+    run("deposit", 10)
+    local_contract.deposit(CUSTOMER, 100)
+    post(local_contract, home / "lake", [(1, local_contract.address(CUSTOMER), 0)])
+    local_contract.node.ask("evm_increaseTime", 601)
+    local_contract.node.mine()
+
+    assert "no_leaf" in run("withdraw", "--fail-safe").err
 
 
 def test_claim__for_payees__pays_each_once_and_says_so(
@@ -278,3 +328,27 @@ def test_epoch_close__without_a_contract__has_no_cut(
     closed = run("epoch", "close", 1, "--json").json
 
     assert json.loads(Path(closed["manifest"]).read_text())["cut_block"] is None
+
+
+def test_dispute__of_the_pending_root_by_name__deposits_the_bond_and_shows_the_deadline(
+    run: Run, alice: str, local_contract: LocalContract, home: Path
+) -> None:
+    chain = local_contract
+    chain.deposit(CUSTOMER, 100)
+    leaves = [(1, chain.address(CUSTOMER), 0)]
+    tree = post(chain, home / "lake", leaves, activate=False)
+    bond = int(chain.contract.read("bondNow"))
+
+    other = run("dispute", 1, 2, "--yes")
+    made = run("dispute", 1, 1, "--yes", "--json").json
+    again = run("dispute", 1, 1, "--yes")
+
+    assert "another_root" in other.err
+    assert (made["root"], made["disputer"], made["bond_units"]) == (tree.root, alice, str(bond))
+    pending = chain.contract.read("pending")
+    assert pending[9] == alice
+    block = chain.client.read("eth_getBlockByNumber", hex(made["block"]), False)
+    deadline = int(block["timestamp"], 16) + int(chain.contract.read("arbiterDeadlineS"))
+    assert datetime.fromisoformat(made["decide_by"]).timestamp() == deadline
+    assert int(chain.contract.read("bonds", alice)) == 0
+    assert "not_disputable" in again.err
