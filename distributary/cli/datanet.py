@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from distributary.datanets.changes import Added, Registrar
+    from distributary.datanets.registering import NearCopy
 
 Name = Annotated[str, typer.Argument(help="1 to 63 of a-z, 0-9 and '-'.")]
 HASH_DIGITS_SHOWN = 12
@@ -53,7 +54,8 @@ def add(
 ) -> None:
     """Add documents, all of them or, when one is refused, none.
 
-    The first to register a content owns it. A JSONL line has the fields text, owner, licence and
+    The first to register a content owns it. What is in substance a copy of others' documents is
+    left out, and listed with its originals. A JSONL line has the fields text, owner, licence and
     maybe title. Repeating the command is safe, and finishes one that was interrupted.
 
     Example: distributary datanet add papers notes.md corpus/ --owner "A. Author" --licence MIT
@@ -100,7 +102,8 @@ def _registrar(documents: int) -> "Iterator[Registrar]":
 def _print_added(name: str, added: "Added") -> None:
     results.print(
         f"datanet {name}: {added.added:,} added, {added.already_there:,} already there, "
-        f"{len(added.owned_by_others):,} owned by somebody else; {added.documents:,} documents now"
+        f"{len(added.owned_by_others):,} owned by somebody else, "
+        f"{len(added.near_copies):,} near copies; {added.documents:,} documents now"
     )
     results.print(f"manifest {added.manifest}")
     if added.owned_by_others:
@@ -112,6 +115,28 @@ def _print_added(name: str, added: "Added") -> None:
                 for document, owner, given in added.owned_by_others[:ROWS_SHOWN_MAX]
             ],
         )
+    if added.near_copies:
+        print_table(
+            "Left out: in substance earlier documents of other owners",
+            ("document", "title", "given as", "found", "original", "its owner"),
+            [
+                (
+                    copy.document[:HASH_DIGITS_SHOWN],
+                    copy.title or None,
+                    copy.owner,
+                    f"{copy.percent} %",
+                    *_originals(copy),
+                )
+                for copy in added.near_copies[:ROWS_SHOWN_MAX]
+            ],
+        )
+
+
+def _originals(copy: "NearCopy") -> tuple[str, str]:
+    """The first original, of which most was taken, its owner, and how many others there are."""
+    document, owner = copy.originals[0]
+    others = len(copy.originals) - 1
+    return document[:HASH_DIGITS_SHOWN] + (f" and {others} more" if others else ""), owner
 
 
 @group.command("list")

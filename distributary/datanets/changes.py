@@ -22,6 +22,7 @@ from distributary.datanets.manifests import (
     read_pointer,
 )
 from distributary.datanets.reading import check_totals
+from distributary.datanets.registering import NearCopy, register_documents
 from distributary.datanets.texts import write_texts
 from distributary.errors import InputError
 from distributary.store import datanets as store
@@ -39,6 +40,7 @@ class Added:
         added: how many were not in it.
         already_there: how many were.
         owned_by_others: (document, its owner, the owner that was given), left out.
+        near_copies: in substance other owners' earlier documents, left out.
     """
 
     manifest: str
@@ -46,6 +48,7 @@ class Added:
     added: int
     already_there: int
     owned_by_others: tuple[tuple[str, str, str], ...]
+    near_copies: tuple[NearCopy, ...]
 
 
 @dataclass(frozen=True)
@@ -85,19 +88,20 @@ class Registrar:
     def add_documents(self, name: str, documents: Sequence[Document]) -> Added:
         """Adds documents to a datanet, which is made if it is not there.
 
-        Content that somebody else owns, in any datanet, is left out and reported.
+        Content that somebody else owns, in any datanet, is left out and reported, and so is a near
+        copy of it (`distributary.datanets.copies`).
 
         Raises:
-            InputError: `bad_datanet_name`, `datanet_busy`, `too_many_documents`, `too_many_bytes`;
-                nothing is registered then.
+            InputError: `bad_datanet_name`, `datanet_busy`, `registry_busy`, `too_many_documents`,
+                `too_many_bytes`; nothing is registered then.
             DistributaryError: as `build_state`; the old state stays current.
         """
         parse_datanet_name(name)
         with store.datanet_lock(self._connection, name):
             with self._connection.transaction():
                 self._on_step("Registering documents")
-                known = store.register_documents(self._connection, documents)
-                owned, others = _part(documents, known)
+                known, copies = register_documents(self._connection, documents)
+                owned, others = _part(documents, known, copies)
                 store.make_datanet(self._connection, name)
                 licences = [(known[hash_].document_id, d.licence) for hash_, d in owned.items()]
                 added = store.add_documents(self._connection, name, licences)
@@ -106,7 +110,12 @@ class Registrar:
                 write_texts(self._lake, owned.values(), self._on_stored)
             manifest = self._build(name)
         return Added(
-            manifest.hash, len(manifest.documents), added, len(owned) - added, tuple(others)
+            manifest.hash,
+            len(manifest.documents),
+            added,
+            len(owned) - added,
+            tuple(others),
+            tuple(copies),
         )
 
     def remove_documents(self, name: str, prefixes: Sequence[str]) -> Removed:
@@ -183,12 +192,17 @@ def unknown_datanet(name: str) -> InputError:
 
 
 def _part(
-    documents: Sequence[Document], known: dict[str, store.Registered]
+    documents: Sequence[Document],
+    known: dict[str, store.Registered],
+    copies: Sequence[NearCopy],
 ) -> tuple[dict[str, Document], list[tuple[str, str, str]]]:
-    """Parts documents into those of their owners, by hash, and those of somebody else."""
+    """Parts documents, copies apart, into those of their owners, by hash, and of somebody else."""
+    left_out = {(copy.document, copy.owner) for copy in copies}
     owned: dict[str, Document] = {}
     others: list[tuple[str, str, str]] = []
     for document in documents:
+        if (document.hash, document.owner) in left_out:
+            continue
         owner = known[document.hash].owner
         if owner == document.owner:
             owned.setdefault(document.hash, document)

@@ -76,21 +76,11 @@ def datanet_lock(connection: Connection[TupleRow], name: str) -> Iterator[None]:
             connection.commit()
 
 
-def register_documents(
-    connection: Connection[TupleRow], documents: Sequence[Document]
-) -> dict[str, Registered]:
-    """Registers contents that nobody owns yet; returns all of them, by hash, with their owners.
+def insert_documents(connection: Connection[TupleRow], documents: Sequence[Document]) -> None:
+    """Registers contents that nobody owns yet, and their owners; each content once.
 
-    Where `documents` holds one content twice, its first owner counts. Rows are inserted in sorted
-    order, so that two registrations at once cannot block each other.
+    The caller holds the registry's lock (`distributary.store.shingles`).
     """
-    first: dict[str, Document] = {}
-    for document in documents:
-        first.setdefault(document.hash, document)
-    known = registered(connection, first)
-    rows = [first[key] for key in sorted(first.keys() - known.keys())]
-    if not rows:
-        return known
     connection.execute(
         """
         insert into owners (label)
@@ -98,8 +88,9 @@ def register_documents(
         order by position
         on conflict (label) do nothing
         """,
-        (sorted({document.owner for document in rows}),),
+        (sorted({document.owner for document in documents}),),
     )
+    rows = sorted(documents, key=lambda document: document.hash)
     connection.execute(
         """
         insert into documents (document, owner_id, bytes, title)
@@ -108,7 +99,6 @@ def register_documents(
             as given (document, label, bytes, title)
         join owners using (label)
         order by document
-        on conflict (document) do nothing
         """,
         (
             [document.hash for document in rows],
@@ -117,7 +107,6 @@ def register_documents(
             [document.title for document in rows],
         ),
     )
-    return registered(connection, first)
 
 
 def registered(connection: Connection[TupleRow], documents: Iterable[str]) -> dict[str, Registered]:

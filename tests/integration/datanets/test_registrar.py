@@ -8,14 +8,15 @@ import psycopg
 import pytest
 from psycopg import Connection
 
-from distributary.datanets import reading
-from distributary.datanets.changes import Registrar
+from distributary.datanets import reading, registering
+from distributary.datanets.changes import Added, Registrar
 from distributary.datanets.documents import Document, make_document
 from distributary.datanets.manifests import read_manifest, read_pointer
 from distributary.datanets.retrieval import Retriever
 from distributary.errors import InputError
-from distributary.store import connect, migrate, owners
+from distributary.store import connect, migrate, owners, shingles
 from distributary.store import datanets as store
+from tests.honest_texts import honest_text
 
 PAYEE = "0x" + "1" * 40
 STEPS_MAX = 300
@@ -174,6 +175,7 @@ def test_bind_owner__again_and_to_another__first_binding_stands(
         "update payee_bindings set payee = '0x2222222222222222222222222222222222222222'",
         "update owners set label = 'thief'",
         "truncate manifests",
+        "delete from shingles",
     ],
 )
 def test_registry__ownership_rewritten_by_hand__refused(
@@ -220,6 +222,135 @@ def test_add_documents__busy_datanet__refused_after_a_limit(
         assert code_of(registrar.add_documents, "a", documents("x")) == "datanet_busy"
         assert registrar.add_documents("b", documents("x")).added == 1
     assert registrar.add_documents("a", []).documents == 0
+
+
+def left_out(added: Added) -> list[tuple[str, str, str]]:
+    return [(copy.owner, *copy.originals[0]) for copy in added.near_copies]
+
+
+def test_add_documents__near_copy_of_another_owner__left_out_and_reported_with_its_original(
+    registrar: Registrar, connection: Connection
+) -> None:
+    original, own = honest_text(1), honest_text(2)
+    (heron,) = documents(original, owner="author")
+    registrar.add_documents("a", [heron])
+    copy = make_document(original.upper().replace(" ", "\n"), "copyist", "MIT", "Herons")
+    added = registrar.add_documents("b", [copy, *documents(own, owner="copyist")])
+    assert (added.documents, added.added, added.owned_by_others) == (1, 1, ())
+    (found,) = added.near_copies
+    assert (found.document, found.title, found.owner) == (copy.hash, "Herons", "copyist")
+    assert (found.percent, found.originals) == (100, ((heron.hash, "author"),))
+    assert store.registered(connection, [copy.hash]) == {}
+
+
+def test_add_documents__near_copies_in_one_batch__the_first_given_wins(
+    registrar: Registrar,
+) -> None:
+    text = honest_text(1)
+    both = documents(text, owner="zoologist") + documents(text.upper(), owner="author")
+    assert left_out(registrar.add_documents("a", both)) == [("author", both[0].hash, "zoologist")]
+
+
+def test_add_documents__own_edition__added_and_a_copy_of_it_left_out(registrar: Registrar) -> None:
+    first, second = honest_text(1), f"{honest_text(1)} {honest_text(2)}"
+    registrar.add_documents("a", documents(first))
+    added = registrar.add_documents("a", documents(second))
+    assert (added.added, added.near_copies) == (1, ())
+    copied = registrar.add_documents("b", documents(honest_text(2), owner="copyist"))
+    assert left_out(copied) == [("copyist", documents(second)[0].hash, "author")]
+
+
+def test_add_documents__text_left_out__registers_nothing_and_its_author_may(
+    registrar: Registrar, connection: Connection
+) -> None:
+    registrar.add_documents("a", documents(honest_text(1)))
+    edition = f"{honest_text(1)} {honest_text(2, sentences=3)}"
+    (stolen,) = documents(edition, owner="copyist")
+    before = connection.execute("select count(*) from shingles").fetchone()
+    assert left_out(registrar.add_documents("a", [stolen]))[0][0] == "copyist"
+    assert connection.execute("select count(*) from shingles").fetchone() == before
+    (own,) = documents(edition)
+    added = registrar.add_documents("a", [stolen, own])
+    assert left_out(added)[0][0] == "copyist"
+    assert (added.added, added.owned_by_others) == (1, ())
+    assert store.registered(connection, [own.hash])[own.hash].owner == "author"
+    later = registrar.add_documents("b", documents(honest_text(2, sentences=3), owner="copyist"))
+    assert left_out(later) == [("copyist", own.hash, "author")]
+
+
+def test_add_documents__removed_datanet__its_near_copies_are_still_left_out(
+    registrar: Registrar,
+) -> None:
+    registrar.add_documents("a", documents(honest_text(1)))
+    registrar.remove_datanet("a")
+    added = registrar.add_documents("a", documents(honest_text(1).title(), owner="copyist"))
+    assert (added.documents, len(added.near_copies)) == (0, 1)
+
+
+def test_add_documents__batch_of_one_owner_permuted__same_documents_and_shingles(
+    fresh_database: Callable[[], str], tmp_path: Path
+) -> None:
+    texts = [honest_text(number) for number in range(6)] + [honest_text(1).upper(), "A short one."]
+    ends = []
+    for number, order in enumerate((texts, texts[::-1])):
+        uri = fresh_database()
+        migrate(uri)
+        with connect(uri) as own:
+            registrar = Registrar(own, tmp_path / str(number), build_attribution)
+            registrar.add_documents("a", documents(honest_text(0), owner="other"))
+            added = registrar.add_documents("a", documents(*order))
+            found = own.execute("select shingle from shingles order by shingle").fetchall()
+            ends.append((added.manifest, {copy.document for copy in added.near_copies}, found))
+    assert ends[0] == ends[1]
+
+
+def test_add_documents__in_small_batches__same_as_in_one(
+    registrar: Registrar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registering, "BATCH_BYTES_MAX", 1)
+    monkeypatch.setattr(shingles, "LOOKED_UP_MAX", 7)
+    both = documents(honest_text(1), honest_text(2)) + documents(
+        honest_text(2).upper(), honest_text(3), owner="copyist"
+    )
+    added = registrar.add_documents("a", both)
+    assert (added.added, left_out(added)) == (3, [("copyist", both[1].hash, "author")])
+
+
+def test_add_documents__two_processes_near_copies__one_of_each_is_the_first(
+    dsn: str, tmp_path: Path, connection: Connection
+) -> None:
+    texts = [honest_text(number) for number in range(30)]
+    failures: list[BaseException] = []
+    added: dict[str, Added] = {}
+
+    def add(owner: str, given: list[str]) -> None:
+        try:
+            with connect(dsn) as own:
+                registrar = Registrar(own, tmp_path, build_attribution)
+                added[owner] = registrar.add_documents(owner, documents(*given, owner=owner))
+        except BaseException as error:
+            failures.append(error)
+
+    upper = [text.upper() for text in texts[::-1]]
+    given = {"first": texts, "second": upper}
+    threads = [threading.Thread(target=add, args=pair) for pair in given.items()]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert sorted(one.added for one in added.values()) == [0, len(texts)]
+    assert sum(len(one.near_copies) for one in added.values()) == len(texts)
+
+
+def test_add_documents__registry_busy__refused_after_a_limit(
+    registrar: Registrar, dsn: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shingles, "LOCK_WAIT_MS_MAX", 50)
+    with connect(dsn) as other:
+        shingles.lock_registry(other)
+        assert code_of(registrar.add_documents, "a", documents("x")) == "registry_busy"
+    assert registrar.add_documents("a", documents("x")).added == 1
 
 
 def crash_at(patch: pytest.MonkeyPatch, step: int) -> None:

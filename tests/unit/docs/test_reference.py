@@ -14,7 +14,7 @@ from distributary.models import MODELS
 from distributary.recording.records import SetAside, Uncharged
 from distributary.rules import load_catalogue
 from distributary.settings import PREFIX
-from distributary.store import epochs, fence
+from distributary.store import epochs, fence, shingles
 from distributary.supervise import FINAL
 from docs.generate import TABLES, rewrite
 from orchestration.chain.rows import INDEXER_LOCK
@@ -124,7 +124,7 @@ def test_advisory_locks__of_the_code__differ_and_are_those_of_the_reference() ->
     migrations = (ROOT / "distributary/store/migrations/env.py").read_text()
     migration = int(re.findall(r"MIGRATION_LOCK = ([\d_]+)", migrations)[0])
     used = [migration, fence.EPOCH_FENCE, epochs.CLOSING_LOCK, publisher.PUBLISHER_LOCK]
-    used += [INDEXER_LOCK, SETTLER_LOCK]
+    used += [INDEXER_LOCK, SETTLER_LOCK, shingles.REGISTRY_LOCK]
     assert used == [int(name) for name in names("Tables of Postgres", "number")]
     assert len(set(used)) == len(used)
 

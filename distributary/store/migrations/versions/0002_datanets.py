@@ -1,4 +1,4 @@
-"""Owners, documents, datanets and their manifests, and which payee an owner is bound to."""
+"""Owners and their payees, documents and their shingles, datanets and their manifests."""
 
 from alembic import op
 
@@ -30,6 +30,15 @@ STATEMENTS = (
         bytes int8 not null check (bytes > 0),
         title text not null,
         registered_at timestamptz not null default now()
+    )
+    """,
+    # Looked up for each shingle of each new document, so nothing but the key is indexed, and no
+    # foreign key is checked: rows are written in the transaction that writes their document.
+    """
+    create table shingles (
+        shingle int8 primary key,
+        document_id int8 not null,
+        position int4 not null check (position >= 0)
     )
     """,
     """
@@ -69,11 +78,19 @@ STATEMENTS = (
         create trigger {table}_are_final before update or delete or truncate on {table}
         for each statement execute function refuse_change()
         """
-        for table in ("owners", "payee_bindings", "documents", "manifests")
+        for table in ("owners", "payee_bindings", "documents", "shingles", "manifests")
     ),
 )
 
-TABLES = ("manifests", "datanet_documents", "datanets", "documents", "payee_bindings", "owners")
+TABLES = (
+    "manifests",
+    "datanet_documents",
+    "datanets",
+    "shingles",
+    "documents",
+    "payee_bindings",
+    "owners",
+)
 
 
 def upgrade() -> None:
