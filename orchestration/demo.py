@@ -25,7 +25,7 @@ from orchestration.chain.rows import read_progress
 from orchestration.chain.running import index_once
 from orchestration.closing import close_epoch
 from orchestration.running import compare, deposit_bond, open_settlement, suppress_running
-from orchestration.settlement.settle import Report as Settled
+from orchestration.settlement.report import Report as Settled
 from orchestration.settlement.stops import StopError
 
 INDEXED_S_MAX: Final = 60.0

@@ -23,7 +23,13 @@ from orchestration.chain.rows import read_progress
 from orchestration.chain.running import index_once
 from orchestration.dbt import Built, Dbt
 from orchestration.settlement.actions import Actions
-from orchestration.settlement.clock import Checkpoint, Clock, SystemClock, no_checkpoint
+from orchestration.settlement.clock import (
+    Checkpoint,
+    Clock,
+    Patience,
+    SystemClock,
+    no_checkpoint,
+)
 from orchestration.settlement.contract import SettlementContract
 from orchestration.settlement.fees import FeePolicy
 from orchestration.settlement.holding import HoldPolicy
@@ -32,11 +38,16 @@ from orchestration.settlement.node import Node
 from orchestration.settlement.postings import Database, posting_in_flight, unposted_epochs
 from orchestration.settlement.preparing import Preparer
 from orchestration.settlement.reconciling import Figure, Reconciler
-from orchestration.settlement.rows import Transactions, take_settler_lock
+from orchestration.settlement.reserving import Call
+from orchestration.settlement.rows import (
+    Transactions,
+    release_settler_lock,
+    take_settler_lock,
+)
 from orchestration.settlement.settle import Settlement
 from orchestration.settlement.signer import KeystoreSigner, RemoteSigner, Signer, write_keystore
 from orchestration.settlement.stops import StopError
-from orchestration.settlement.transactor import Call, Patience, Transactor
+from orchestration.settlement.transactor import Transactor
 
 GWEI: Final = 10**9
 INDEX_LOOKS_MAX: Final = 240
@@ -92,9 +103,12 @@ def open_settlement(
     try:
         with connect(settings.require("postgres"), autocommit=True) as connection:
             take_settler_lock(connection)
-            yield _assemble(
-                settings, client, signer, opened, connection, wait_s_max, clock, checkpoint
-            )
+            try:
+                yield _assemble(
+                    settings, client, signer, opened, connection, wait_s_max, clock, checkpoint
+                )
+            finally:
+                release_settler_lock(connection)
     except psycopg.OperationalError as error:
         # The lock went with the connection, and what was signed is stored.
         reason = " ".join(str(error).split())[:200]

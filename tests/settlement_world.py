@@ -22,13 +22,18 @@ from orchestration.chain.events import decoder
 from orchestration.chain.indexer import Indexer
 from orchestration.chain.rows import keep_deployment, read_progress
 from orchestration.settlement.actions import Actions
+from orchestration.settlement.clock import Patience
 from orchestration.settlement.contract import SettlementContract
 from orchestration.settlement.node import Node
 from orchestration.settlement.preparing import Preparer
-from orchestration.settlement.rows import Transactions, take_settler_lock
+from orchestration.settlement.rows import (
+    Transactions,
+    release_settler_lock,
+    take_settler_lock,
+)
 from orchestration.settlement.settle import Settlement
 from orchestration.settlement.signer import KeystoreSigner
-from orchestration.settlement.transactor import Patience, Transactor
+from orchestration.settlement.transactor import Transactor
 from tests.chain_contract import LocalContract
 from tests.settler_model import SettlingClock
 from tests.signed_answers import DOCUMENTS, DOMAIN, MODEL, Customer, batch, bundle, charge_units
@@ -41,7 +46,11 @@ IDS = {document: number for number, document in enumerate(DOCUMENTS, 1)}
 
 @dataclass
 class World:
-    """One database, one lake, one chain, and customers who ask."""
+    """One database, one lake, one chain, and customers who ask.
+
+    Attributes:
+        foreign: transactions of the settler's address that settlement did not send.
+    """
 
     dsn: str
     lake: Path
@@ -49,6 +58,7 @@ class World:
     customers: list[Customer] = field(default_factory=list)
     offset: int = 0
     settler: int = local.SETTLER
+    foreign: int = 0
     _numbers: Any = field(default_factory=itertools.count)
     _lane: Lane | None = None
 
@@ -72,6 +82,7 @@ class World:
         approval = self.chain.token.encode("approve", self.chain.contract.address, bond)
         settler.send(self.chain.token.address, approval, "approve")
         self.chain.do(local.SETTLER, "depositBond", bond)
+        self.foreign = int(self.ask("eth_getTransactionCount", settler.address, "latest"), 16)
         self.customers = [Customer(self.chain.address(number)) for number in (3, 4)]
         for number in (3, 4):
             self.chain.deposit(number, CREDIT_UNITS)
@@ -106,7 +117,7 @@ class World:
     def mine(self, blocks: int = 1) -> None:
         self.chain.client.ask("anvil_mine", hex(blocks), hex(1))
 
-    def index(self, block: int) -> None:
+    def index(self, block: int, *, may_rewind_finalized: bool = False) -> None:
         """Indexes until a block is final."""
         with connect(self.dsn, autocommit=True) as connection:
             kept = read_progress(connection)
@@ -116,6 +127,7 @@ class World:
                 check_contract(self.chain.settings, self.chain.client)[1],
                 decoder(load_artifact("Distributary")),
                 lambda: 0,
+                may_rewind_finalized=may_rewind_finalized,
             )
             for _ in range(50):
                 indexer.step()
@@ -198,4 +210,7 @@ class World:
 def run(world: World, **options: Any) -> Any:
     """One whole run of settlement."""
     with connect(world.dsn, autocommit=True) as connection:
-        return world.settlement(connection, **options).run()
+        try:
+            return world.settlement(connection, **options).run()
+        finally:
+            release_settler_lock(connection)

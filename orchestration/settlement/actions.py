@@ -9,8 +9,9 @@ from orchestration.settlement.clock import Checkpoint, no_checkpoint
 from orchestration.settlement.contract import ChainState, SettlementContract
 from orchestration.settlement.node import Node
 from orchestration.settlement.postings import Database, EpochCommit, Posted
+from orchestration.settlement.reserving import Call
 from orchestration.settlement.stops import StopError
-from orchestration.settlement.transactor import Call, Outcome, Transactor
+from orchestration.settlement.transactor import Outcome, Transactor
 
 LOST_MAX: Final = 3
 
@@ -29,12 +30,23 @@ class Actions:
         """What the contract says at the highest final block."""
         return self.contract.state(self.transactor.final_block(self.node.block("latest")))
 
+    def head_state(self) -> ChainState:
+        """What the contract says at the head: enough to see what it lacks."""
+        return self.contract.state(self.node.block("latest").number)
+
     def commit(self, epoch: EpochCommit) -> None:
-        """Commits a closed epoch, or one whose commit was undone, and reads it back.
+        """Commits a closed epoch, reads it back, and says so.
 
         Raises:
             StopError: `posted_differs`, `transaction_reverted`, or of the transaction.
         """
+        block = self.ensure_committed(epoch)
+        self.checkpoint("before committed")
+        postings.mark_committed(self.connection, epoch.epoch, block)
+        self.checkpoint("after committed")
+
+    def ensure_committed(self, epoch: EpochCommit) -> int:
+        """Commits an epoch and reads it back; the final block that has it."""
         call = self.contract.commit(epoch.epoch, epoch.answers_hash, epoch.cut_block)
         self._ensure(
             f"commit:{epoch.epoch}", call, lambda: self.final_state().next_commit > epoch.epoch
@@ -42,17 +54,21 @@ class Actions:
         block = self.final_state().block
         if self.contract.commit_of(epoch.epoch, block) != (epoch.answers_hash, epoch.cut_block):
             raise StopError("posted_differs", value=f"epoch {epoch.epoch}")
-        if epoch.state == "closed":
-            self.checkpoint("before committed")
-            postings.mark_committed(self.connection, epoch.epoch, block)
-            self.checkpoint("after committed")
+        return block
 
     def post(self, posting: Posted) -> None:
-        """Posts a computed root and reads it back.
+        """Posts a computed root, reads it back, and says so.
 
         Raises:
             StopError: as for `commit`.
         """
+        block = self.ensure_posted(posting)
+        self.checkpoint("before sent")
+        postings.mark_sent(self.connection, posting, block)
+        self.checkpoint("after sent")
+
+    def ensure_posted(self, posting: Posted) -> int:
+        """Posts a root and reads it back; the final block that has it."""
         self._ensure(
             posting.purpose,
             self.contract.post(posting),
@@ -62,9 +78,7 @@ class Actions:
         # Gone again means dropped, which the next look at a sent posting finds.
         if state.pending and not _holds(state, posting):
             raise StopError("posted_differs", value=f"posting {posting.posting_id}")
-        self.checkpoint("before sent")
-        postings.mark_sent(self.connection, posting, state.block)
-        self.checkpoint("after sent")
+        return state.block
 
     def activate(self, posting: Posted) -> None:
         """Makes the pending root active, unless somebody else did.

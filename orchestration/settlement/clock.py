@@ -1,7 +1,8 @@
-"""Time and crash points, as arguments of settlement."""
+"""Time, patience and crash points, as arguments of settlement."""
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 Checkpoint = Callable[[str], None]
@@ -32,3 +33,20 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Waits."""
         time.sleep(seconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a run waits.
+
+    Attributes:
+        confirmations: blocks on top that make a block final; 0: the node's `finalized` block.
+        poll_s: seconds between two looks.
+        looks_max: looks at one nonce before the run stops; the next run goes on from there.
+        stale_looks_max: looks at a node that is behind before the run stops.
+    """
+
+    confirmations: int = 0
+    poll_s: float = 4.0
+    looks_max: int = 900
+    stale_looks_max: int = 5

@@ -11,8 +11,8 @@ from orchestration.chain.deploy import VERSION
 from orchestration.chain.errors import wrong_chain, wrong_contract
 from orchestration.chain.rows import read_deployment
 from orchestration.settlement.postings import Posted
+from orchestration.settlement.reserving import Call
 from orchestration.settlement.stops import StopError
-from orchestration.settlement.transactor import Call
 
 NOBODY: Final = "0x" + "0" * 40
 ZERO: Final = bytes(32)

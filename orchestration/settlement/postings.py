@@ -120,6 +120,22 @@ def active_posting(connection: Database) -> Posted | None:
     return _one(connection, "where state = 'active' order by to_epoch desc limit 1")
 
 
+def active_posting_of(connection: Database, epoch: int) -> Posted | None:
+    """The first active posting that covers an epoch or later ones."""
+    return _one(
+        connection, "where state = 'active' and to_epoch >= %s order by from_epoch limit 1", epoch
+    )
+
+
+def rejected_posting(connection: Database, from_epoch: int, attempt: int) -> Posted | None:
+    """The posting of a first epoch and attempt, if it was rejected."""
+    return _one(
+        connection,
+        "where state = 'rejected' and from_epoch = %s and attempt = %s",
+        *(from_epoch, attempt),
+    )
+
+
 def find_posting(connection: Database, posting_id: int) -> Posted | None:
     """One posting."""
     return _one(connection, "where posting_id = %s", posting_id)

@@ -1,9 +1,10 @@
 """Transactions in Postgres: moved by compare-and-set, never changed otherwise."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from psycopg import Connection
+from psycopg import Connection, OperationalError
 from psycopg.rows import TupleRow, class_row
 
 from orchestration.settlement.fees import Fees
@@ -78,6 +79,15 @@ def take_settler_lock(connection: Connection[TupleRow]) -> None:
         raise StopError("settler_busy")
 
 
+def release_settler_lock(connection: Connection[TupleRow]) -> None:
+    """Ends it now: the server notices a closed connection only a little later.
+
+    A connection that is lost has lost the lock too.
+    """
+    with suppress(OperationalError):
+        connection.execute("select pg_advisory_unlock(%s)", (SETTLER_LOCK,))
+
+
 @dataclass(frozen=True)
 class Transactions:
     """The transactions of one sender on one chain."""
@@ -107,24 +117,28 @@ class Transactions:
             purpose=purpose,
         )
 
-    def finalized_from(self, nonce: int) -> list[Stored]:
-        """The finalized transactions from a nonce on, in order."""
+    def newest_finalized(self, below: int | None = None) -> Stored | None:
+        """The finalized transaction of the highest nonce, or of the highest one below another."""
+        found = self._rows(
+            """
+            where (chain_id, sender) = (%(chain_id)s, %(sender)s) and state = 'finalized'
+                and (%(below)s::int8 is null or nonce < %(below)s)
+            order by nonce desc limit 1
+            """,
+            below=below,
+        )
+        return found[0] if found else None
+
+    def decided(self, nonce: int) -> list[Stored]:
+        """The finalized row of a nonce and those that it replaced, the newest bump first."""
         return self._rows(
             """
             where (chain_id, sender) = (%(chain_id)s, %(sender)s)
-                and state = 'finalized' and nonce >= %(nonce)s
-            order by nonce
+                and state in ('finalized', 'replaced') and nonce = %(nonce)s
+            order by bump desc
             """,
             nonce=nonce,
         )
-
-    def seen_block(self) -> int:
-        """The highest finalized block that a transaction of ours was mined in."""
-        row = self.connection.execute(
-            "select max(block) from transactions where chain_id = %s and state = 'finalized'",
-            (self.chain_id,),
-        ).fetchone()
-        return int(row[0] or 0) if row else 0
 
     def reserve(
         self,
@@ -159,18 +173,14 @@ class Transactions:
 
     def mine(self, row: Stored, receipt: Receipt) -> None:
         """Records where a broadcast row was mined."""
-        self._set(
-            row,
-            "mined",
-            """
-            block = %(block)s, block_hash = %(block_hash)s, succeeded = %(succeeded)s,
-            cost_wei = %(cost_wei)s
-            """,
-            block=receipt.block,
-            block_hash=receipt.block_hash,
-            succeeded=receipt.succeeded,
-            cost_wei=receipt.cost_wei,
-        )
+        self._place(row, "mined", receipt)
+
+    def finalize_again(self, before: Stored, winner: Stored, receipt: Receipt) -> None:
+        """Records where a nonce is final after a re-org, and which of its bumps it is now."""
+        with self.connection.transaction():
+            if before.transaction_id != winner.transaction_id:
+                self.move(before, "replaced")
+            self._place(winner, "finalized", receipt)
 
     def finalize(self, winner: Stored) -> None:
         """Ends a nonce: the winner is final, and what it replaced is replaced, at once."""
@@ -190,6 +200,20 @@ class Transactions:
             given = {"chain_id": self.chain_id, "sender": self.sender} | values
             statement = f"select {_COLUMNS} from transactions {where}"  # noqa: S608
             return cursor.execute(statement, given).fetchall()
+
+    def _place(self, row: Stored, state: str, receipt: Receipt) -> None:
+        self._set(
+            row,
+            state,
+            """
+            block = %(block)s, block_hash = %(block_hash)s, succeeded = %(succeeded)s,
+            cost_wei = %(cost_wei)s
+            """,
+            block=receipt.block,
+            block_hash=receipt.block_hash,
+            succeeded=receipt.succeeded,
+            cost_wei=receipt.cost_wei,
+        )
 
     def _set(self, row: Stored, state: str, fields: str, **values: Any) -> None:
         changed = self.connection.execute(

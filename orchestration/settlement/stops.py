@@ -8,6 +8,7 @@ from typing import Final
 from distributary.errors import DistributaryError, ExitCode
 
 STOPS: Final = {
+    "activation_undone": "A re-org took back an active root, and it cannot be posted again.",
     "active_differs": "The active root on the chain is not the one that was posted.",
     "balance_too_low": "The settler's balance does not pay for the transaction.",
     "bond_too_low": "The settler's bond does not cover the next posting.",
@@ -24,8 +25,10 @@ STOPS: Final = {
     "ledger_differs": "Ledger and chain differ after the posting.",
     "indexer_behind": "The indexer has not read the chain far enough.",
     "indexer_differs": "The indexer's sums are not the contract's.",
+    "nonce_free": "A foreign transaction before ours was taken back, and its nonce is free.",
     "not_settler": "The contract's settler is another address than the key's.",
     "posted_differs": "What the chain stored is not what was sent.",
+    "rejected_pending": "A re-org brought back a root that was rejected.",
     "rewards_failed": "The reward models did not build.",
     "roots_differ": "The reference does not give the root that dbt gave.",
     "settler_busy": "Another settler is at work on this database.",

@@ -6,30 +6,28 @@ chain anew, does one thing, and may be repeated after a crash at any point.
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Final
+from typing import Any
 
-from orchestration.chain.errors import RevertedError
-from orchestration.settlement.clock import Checkpoint, Clock, SystemClock, no_checkpoint
-from orchestration.settlement.fees import (
-    FeePolicy,
-    Fees,
-    bump,
-    first_offer,
-    first_tip_wei,
-    market_fees,
+from orchestration.settlement import canonical
+from orchestration.settlement.clock import (
+    Checkpoint,
+    Clock,
+    Patience,
+    SystemClock,
+    no_checkpoint,
 )
+from orchestration.settlement.fees import FeePolicy
 from orchestration.settlement.node import Head, Node, Receipt, Sending
+from orchestration.settlement.reorgs import Restorer
+from orchestration.settlement.reserving import Call, Reserver
 from orchestration.settlement.rows import Stored, Transactions
 from orchestration.settlement.signer import Signer
 from orchestration.settlement.stops import StopError
 
 logger = logging.getLogger(__name__)
-
-GAS_MARGIN_PERCENT: Final = 20
-STALE_LOOKS_MAX: Final = 5
 
 
 class Outcome(Enum):
@@ -38,29 +36,6 @@ class Outcome(Enum):
     SUCCEEDED = "succeeded"
     REVERTED = "reverted"
     LOST = "lost"
-
-
-@dataclass(frozen=True, slots=True)
-class Call:
-    """A call of a contract: `data` is the ABI-encoded call, 0x and hex."""
-
-    to: str
-    data: str
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long a run waits.
-
-    Attributes:
-        confirmations: blocks on top that make a block final; 0: the node's `finalized` block.
-        poll_s: seconds between two looks.
-        looks_max: looks at one nonce before the run stops; the next run goes on from there.
-    """
-
-    confirmations: int = 0
-    poll_s: float = 4.0
-    looks_max: int = 900
 
 
 @dataclass
@@ -96,8 +71,22 @@ class Transactor:
         return self.drive()
 
     def recover(self) -> Outcome | None:
-        """Ends what an earlier run left in flight; None where it left nothing."""
+        """Ends what an earlier run left in flight; None where it left nothing.
+
+        What was final comes first: a nonce in flight waits for those before it.
+        """
+        self.restore()
         return self.drive() if self.rows.live() else None
+
+    def restore(self) -> bool:
+        """Brings back what a deep re-org took; whether there was anything.
+
+        Raises:
+            StopError: `stale_node`, `transaction_stuck`.
+        """
+        return Restorer(
+            *(self.node, self.rows, self.final_block, self.patience, self.clock, self.checkpoint)
+        ).restore()
 
     def reserve(self, purpose: str, call: Call) -> None:
         """Checks, signs and stores; nothing is sent.
@@ -107,30 +96,30 @@ class Transactor:
                 `call_refused`, `fees_above_ceiling`, `balance_too_low`.
         """
         self.check()
-        head = self.node.block("latest")
-        nonce = self._free_nonce(head)
-        gas_limit = self._gas_limit(call)
-        fees = first_offer(head.base_fee_wei, self._tip_wei(), self.policy)
-        self._check_balance(gas_limit * fees.max_fee_wei)
-        self._store(purpose, nonce, 0, call, gas_limit, fees, head)
+        self.restore()
+        head, nonce = self._agreed()
+        self._reserver().reserve(purpose, nonce, call, head)
 
     def drive(self) -> Outcome:
         """Goes on with the nonce in flight until it is decided."""
-        stale = 0
+        behind = 0
         for _ in range(self.patience.looks_max):
             rows, head = self.rows.live(), self.node.block("latest")
-            stale = stale + 1 if self._is_behind(rows, head) else 0
-            if stale > STALE_LOOKS_MAX:
+            if self._is_behind(rows, head):
+                self.restore()
+                behind += 1
+            else:
+                behind = 0
+                if outcome := self.step(rows, head):
+                    return outcome
+            if behind > self.patience.stale_looks_max:
                 raise StopError("stale_node", value=head.number)
-            outcome = None if stale else self.step(rows, head)
-            if outcome:
-                return outcome
             self.clock.sleep(self.patience.poll_s)
         raise StopError("transaction_stuck", value=f"nonce {self.rows.live()[0].nonce}")
 
     def step(self, rows: list[Stored], head: Head) -> Outcome | None:
         """One look at the nonce in flight, and the one thing that follows from it."""
-        found = self._find_mined(rows)
+        found = canonical.find_mined(self.node, rows)
         if found:
             return self._follow_mined(*found, head)
         undone = [row for row in rows if row.state == "mined"]
@@ -144,14 +133,6 @@ class Transactor:
         return None
 
     # - What was mined -
-
-    def _find_mined(self, rows: list[Stored]) -> tuple[Stored, Receipt] | None:
-        """The row that the canonical chain holds, if any: any bump may have won."""
-        for row in rows:
-            receipt = self.node.receipt(row.hash)
-            if receipt and self.node.block(receipt.block).hash == receipt.block_hash:
-                return row, receipt
-        return None
 
     def _follow_mined(self, row: Stored, receipt: Receipt, head: Head) -> Outcome | None:
         others = [each for each in self.rows.live() if each.state == "mined"]
@@ -179,9 +160,7 @@ class Transactor:
     def _follow_foreign(self, nonce: int, head: Head) -> Outcome | None:
         """The nonce is taken and not by us: lost once that is final, since a re-org may undo it."""
         final = self.final_block(head)
-        if self.node.nonce(self.rows.sender, final) <= nonce:
-            return None
-        if any(self.node.receipt(row.hash) for row in self.rows.live()):
+        if not canonical.is_taken(self.node, self.rows.sender, self.rows.live(), final):
             return None
         self.checkpoint("before lost")
         self.rows.lose()
@@ -191,9 +170,7 @@ class Transactor:
 
     def final_block(self, head: Head) -> int:
         """The highest block that counts as final."""
-        if self.patience.confirmations:
-            return max(head.number - self.patience.confirmations, 0)
-        return self.node.block("finalized").number
+        return canonical.final_block(self.node, self.patience.confirmations, head)
 
     # - What is pending -
 
@@ -203,7 +180,7 @@ class Transactor:
         if newest.state == "reserved" or not any(self.node.knows(row.hash) for row in rows):
             self._send(newest, head)
         elif head.number - newest.seen_block >= self.policy.bump_after_blocks:
-            self._bump(rows[0], head)
+            self._reserver().bump(rows[0], head)
 
     def _send(self, row: Stored, head: Head) -> None:
         self.checkpoint("before send")
@@ -213,102 +190,30 @@ class Transactor:
         if said is Sending.FUNDS:
             raise StopError("balance_too_low", f"Send it to {self.rows.sender}.")
         if said in (Sending.REPLACEMENT_TOO_LOW, Sending.FEE_TOO_LOW):
-            self._bump(row, head)
+            self._reserver().bump(row, head)
         elif row.state == "reserved" and said in (Sending.ACCEPTED, Sending.KNOWN):
             self._move(row, "broadcast", "broadcast")
 
-    def _bump(self, row: Stored, head: Head) -> None:
-        """The same call with the same nonce for more; no ceiling: a nonce in use is rescued."""
-        if row.bump >= self.policy.bumps_max:
-            raise StopError("transaction_stuck", f"{row.bump} bumps.", value=f"nonce {row.nonce}")
-        self.check()
-        fees = bump(row.fees, market_fees(head.base_fee_wei, self._tip_wei()))
-        call = read_call(row.signed)
-        self._check_balance(row.gas_limit * fees.max_fee_wei)
-        self._store(row.purpose, row.nonce, row.bump + 1, call, row.gas_limit, fees, head)
-
-    # - What is signed -
-
-    def _store(
-        self,
-        purpose: str,
-        nonce: int,
-        bump_: int,
-        call: Call,
-        gas_limit: int,
-        fees: Fees,
-        head: Head,
-    ) -> None:
-        signed = self.signer.sign(
-            self._transaction(call)
-            | {
-                "type": 2,
-                "chainId": self.rows.chain_id,
-                "nonce": nonce,
-                "gas": gas_limit,
-                "maxFeePerGas": fees.max_fee_wei,
-                "maxPriorityFeePerGas": fees.tip_wei,
-            }
+    def _reserver(self) -> Reserver:
+        return Reserver(
+            *(self.node, self.rows, self.signer, self.check, self.policy, self.checkpoint)
         )
-        self.checkpoint("before reserved")
-        self.rows.reserve(purpose, nonce, bump_, signed, fees, gas_limit, head.number)
-        self.checkpoint("after reserved")
 
-    def _transaction(self, call: Call) -> dict[str, Any]:
-        from eth_utils.address import to_checksum_address
-
-        return {"to": to_checksum_address(call.to), "data": call.data, "value": 0}
-
-    def _free_nonce(self, head: Head) -> int:
-        """The next nonce, agreed on by database, chain and pool.
+    def _agreed(self) -> tuple[Head, int]:
+        """The head and the next nonce, agreed on by database, chain and pool.
 
         Raises:
             StopError: `stale_node`, `foreign_pending`.
         """
-        mined = self._catch_up()
-        if head.number < self.rows.seen_block():
-            raise StopError("stale_node", value=head.number)
-        if self.node.nonce(self.rows.sender, "pending") > mined:
-            raise StopError("foreign_pending", value=f"nonce {mined}")
-        return mined
-
-    def _catch_up(self) -> int:
-        """The chain's nonce, once it is that of the database.
-
-        A re-org deeper than what counts as final takes back transactions that were done with:
-        their stored bytes are valid again, and are sent again.
-
-        Raises:
-            StopError: `stale_node`.
-        """
-        for _ in range(STALE_LOOKS_MAX):
+        for _ in range(self.patience.stale_looks_max):
+            head, newest = self.node.block("latest"), self.rows.newest_finalized()
             mined = self.node.nonce(self.rows.sender, "latest")
-            missing = self.rows.finalized_from(mined)
-            if not missing:
-                return mined
-            for row in missing:
-                said, words = self.node.send(row.signed)
-                self._log("finalized transaction sent again", row, said=said.value, words=words)
+            if newest is None or (mined > newest.nonce and head.number >= (newest.block or 0)):
+                if self.node.nonce(self.rows.sender, "pending") > mined:
+                    raise StopError("foreign_pending", value=f"nonce {mined}")
+                return head, mined
             self.clock.sleep(self.patience.poll_s)
         raise StopError("stale_node", value=f"nonce {mined}")
-
-    def _gas_limit(self, call: Call) -> int:
-        asked: Mapping[str, Any] = {"from": self.rows.sender, "to": call.to, "data": call.data}
-        try:
-            gas = self.node.estimate_gas(asked)
-        except RevertedError as error:
-            raise StopError("call_refused", value=error.reason) from None
-        return gas + gas * GAS_MARGIN_PERCENT // 100
-
-    def _check_balance(self, cost_wei: int) -> None:
-        balance = self.node.balance_wei(self.rows.sender)
-        if balance < cost_wei:
-            raise StopError(
-                "balance_too_low", f"{self.rows.sender} holds {balance} wei, {cost_wei} may go."
-            )
-
-    def _tip_wei(self) -> int:
-        return first_tip_wei(self.node.tips_wei(), self.policy)
 
     def _is_behind(self, rows: list[Stored], head: Head) -> bool:
         """Whether the node has not seen yet what these rows prove."""
@@ -323,12 +228,3 @@ class Transactor:
     def _log(self, msg: str, row: Stored, **fields: Any) -> None:
         shown = {"purpose": row.purpose, "nonce": row.nonce, "bump": row.bump}
         logger.info({"msg": msg} | shown | {"hash": "0x" + row.hash.hex()} | fields)
-
-
-def read_call(signed: bytes) -> Call:
-    """The call that signed bytes make."""
-    from eth_account.typed_transactions.typed_transaction import TypedTransaction
-    from hexbytes import HexBytes
-
-    decoded = TypedTransaction.from_bytes(HexBytes(signed)).as_dict()
-    return Call("0x" + bytes(decoded["to"]).hex(), "0x" + bytes(decoded["data"]).hex())

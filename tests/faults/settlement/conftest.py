@@ -12,10 +12,12 @@ from distributary.stack.server import quiet
 from distributary.store import connect, migrate
 from orchestration.chain.client import Client
 from orchestration.chain.deploy import Terms
+from orchestration.settlement.clock import Patience
 from orchestration.settlement.node import Node
+from orchestration.settlement.reserving import Call
 from orchestration.settlement.rows import Transactions, take_settler_lock
 from orchestration.settlement.signer import KeystoreSigner
-from orchestration.settlement.transactor import Call, Patience, Transactor
+from orchestration.settlement.transactor import Transactor
 from tests.anvil_node import AnvilNode
 from tests.chain_contract import deploy
 from tests.settlement_world import World

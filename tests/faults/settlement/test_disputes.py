@@ -4,7 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from distributary.store import connect
 from orchestration.chain import local
+from orchestration.running import deposit_bond
+from orchestration.settlement.rows import release_settler_lock
 from orchestration.settlement.stops import StopError
 from tests.money_model import check_money
 from tests.settlement_world import World, run
@@ -47,13 +50,10 @@ def dispute(world: World) -> None:
 
 
 def top_up_bond(world: World) -> None:
-    world.ask("evm_setAutomine", True)
-    sender, bond = world.chain.sender(local.SETTLER), 4 * int(world.chain.contract.read("bondNow"))
-    local.mint_missing(sender, world.chain.token, bond)
-    approval = world.chain.token.encode("approve", world.chain.contract.address, bond)
-    sender.send(world.chain.token.address, approval, "approve")
-    world.chain.do(local.SETTLER, "depositBond", bond)
-    world.ask("evm_setAutomine", False)
+    """What `settle --bond` does."""
+    with connect(world.dsn, autocommit=True) as connection:
+        deposit_bond(world.settlement(connection))
+        release_settler_lock(connection)
 
 
 def states(world: World) -> list[tuple[int, int, str]]:

@@ -177,7 +177,11 @@ GUARDS = (
         if tg_op <> 'UPDATE' or (old.state, new.state) not in (
                 ('reserved', 'broadcast'), ('reserved', 'replaced'), ('reserved', 'lost'),
                 ('broadcast', 'mined'), ('broadcast', 'replaced'), ('broadcast', 'lost'),
-                ('mined', 'broadcast'), ('mined', 'finalized'))
+                ('mined', 'broadcast'), ('mined', 'finalized'),
+                -- A re-org deeper than what counted as final: it is mined elsewhere, another
+                -- bump is, or the nonce went to somebody else.
+                ('finalized', 'finalized'), ('finalized', 'replaced'), ('replaced', 'finalized'),
+                ('finalized', 'lost'))
             or (old.transaction_id, old.chain_id, old.sender, old.nonce, old.bump, old.purpose,
                 old.hash, old.signed, old.gas_limit, old.max_fee_wei, old.tip_wei)
                is distinct from
