@@ -18,6 +18,7 @@ from distributary.strict_json import parse_json
 from orchestration.settlement.postings import Database, EpochCommit, Posted
 from orchestration.settlement.stops import StopError
 
+LABEL_BYTES_MAX: Final = 256  # the contract's
 # Columns of an answer that name what earned, and the role.
 _NAMED: Final = ("node", "model", "adapter", "agent")
 
@@ -81,13 +82,18 @@ def read_bindings(connection: Database, block: int) -> dict[str, str]:
 
 
 def unbound_on_chain(connection: Database) -> list[tuple[str, str]]:
-    """Owners that are bound here and not yet on the chain, with their payees, in order."""
+    """Owners that are bound here and not yet on the chain, with their payees, in order.
+
+    The contract takes no longer label: such an owner goes on earning into `unclaimed`.
+    """
     return connection.execute(
         """
         select label, payee from payee_bindings join owners using (owner_id)
         where label not in (select label from chain_bindings)
+            and octet_length(label) <= %s
         order by label collate "C"
-        """
+        """,
+        (LABEL_BYTES_MAX,),
     ).fetchall()
 
 

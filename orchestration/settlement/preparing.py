@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Final
 
 from distributary.datanets.durable import make_folder
-from distributary.errors import DistributaryError
 from distributary.merkle import build_tree
 from distributary.rewards.inputs import write_inputs
 from distributary.rewards.leaves import Leaf
@@ -15,7 +14,6 @@ from distributary.rewards.manifest import (
     ZERO_ROOT,
     PostedEpoch,
     SettlementManifest,
-    load_manifest,
     posting_folder,
     write_manifest,
 )
@@ -27,6 +25,7 @@ from orchestration.chain.rows import read_progress
 from orchestration.settlement import inputs, postings
 from orchestration.settlement.clock import Checkpoint, no_checkpoint
 from orchestration.settlement.contract import ZERO, SettlementContract
+from orchestration.settlement.posting_files import read_whole
 from orchestration.settlement.postings import Database, EpochCommit, Posted
 from orchestration.settlement.stops import StopError
 
@@ -90,10 +89,10 @@ class Preparer:
         before = postings.active_posting(self.connection)
         parent = (before.root if before else ZERO).hex()
         first, last = epochs[0].epoch, epochs[-1].epoch
-        attempt = self._attempt(first, last)
-        path = self.lake / posting_folder(first, last, attempt) / NAME
-        if path.exists() and (left := load_manifest(path)).parent_root == "0x" + parent:
+        attempt, left = self._attempt(first, last, "0x" + parent)
+        if left:
             return left
+        path = self.lake / posting_folder(first, last, attempt) / NAME
         make_folder(path.parent)
         with self.connection.transaction():
             self.connection.execute("set transaction isolation level repeatable read")
@@ -118,16 +117,41 @@ class Preparer:
         self.checkpoint("after manifest")
         return manifest
 
-    def _attempt(self, first: int, last: int) -> int:
-        """The next attempt; one whose pin the contract no longer takes is passed over."""
+    def _attempt(
+        self, first: int, last: int, parent_root: str
+    ) -> tuple[int, SettlementManifest | None]:
+        """The next attempt, and the manifest that an interrupted run left for it.
+
+        One that does not hold any more is passed over: nothing of it was signed, and all but the
+        answers can be read anew.
+        """
         known = postings.next_attempt(self.connection, first)
         attempt = max(known, self.contract.attempt_min())
-        lowest = self.contract.pinned_block_min()
+        lowest, written = self.contract.pinned_block_min(), self._written(first, last)
         for number in range(attempt, attempt + ATTEMPTS_MAX):
-            path = self.lake / posting_folder(first, last, number) / NAME
-            if not path.exists() or load_manifest(path).pinned_block >= lowest:
-                return number
+            folder = self.lake / posting_folder(first, last, number)
+            if number not in written and not (folder / NAME).exists():
+                return number, None
+            left = read_whole(folder)
+            if left is None or written.get(number, left.hash) != left.hash:
+                continue
+            here = (self.contract.chain_id, self.contract.contract.address, parent_root)
+            if (left.chain_id, left.contract, left.parent_root) == here and (
+                left.pinned_block >= lowest
+            ):
+                return number, left
         raise StopError("inputs_altered", value=f"{ATTEMPTS_MAX} attempts of epoch {first}")
+
+    def _written(self, first: int, last: int) -> dict[int, str]:
+        """The manifest's hash by attempt, where its rows stand in Postgres."""
+        rows = self.connection.execute(
+            """
+            select attempt, encode(manifest_hash, 'hex') from settlement.postings_in
+            where (from_epoch, to_epoch) = (%s, %s)
+            """,
+            (first, last),
+        ).fetchall()
+        return {attempt: hash_ for attempt, hash_ in rows}  # noqa: C416
 
     def _cut_before(self, first: int, before: Posted | None) -> int | None:
         if before is None:
@@ -199,29 +223,3 @@ def _posted(posting_id: int, manifest: SettlementManifest, computed: Computed) -
         settlement_hash=bytes.fromhex(manifest.hash),
         leaves=len(computed.leaves),
     )
-
-
-def read_leaves(lake: Path, posting: Posted) -> list[Leaf]:
-    """The leaves of a posting, from its folder, held against its root.
-
-    Raises:
-        StopError: `inputs_altered`: the file gives another root.
-        DistributaryError: `lake_file_damaged`.
-    """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    manifest = inputs.posting_manifest(lake, posting)
-    path = lake / manifest.folder / "leaves.parquet"
-    try:
-        rows = pq.read_table(path, columns=["kind", "address", "cumulative_units"]).to_pylist()
-    except (OSError, pa.ArrowException) as error:
-        raise DistributaryError(
-            "The leaves of a posting are missing or damaged: restore the lake.",
-            value=str(path),
-            code="lake_file_damaged",
-        ) from error
-    leaves = [Leaf(r["kind"], r["address"], int(r["cumulative_units"])) for r in rows]
-    if build_tree(leaves).root != "0x" + posting.root.hex():
-        raise StopError("inputs_altered", value=str(path))
-    return leaves

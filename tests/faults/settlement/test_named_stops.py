@@ -111,7 +111,7 @@ def test_settle__dbt_dies__nothing_is_posted_until_it_builds(world):
     check_money(world)
 
 
-@pytest.mark.parametrize("which", ["answers", "accounts", "leaves"])
+@pytest.mark.parametrize("which", ["answers", "leaves"])
 @pytest.mark.parametrize("how", ["truncated", "altered", "gone"])
 def test_settle__parquet_damaged_after_the_manifest__is_never_posted(world, which, how):
     world.close_one()
@@ -120,7 +120,6 @@ def test_settle__parquet_damaged_after_the_manifest__is_never_posted(world, whic
         run(world, checkpoint=crash_after(point))
     pattern = {
         "answers": "epochs/*/answers-*.parquet",
-        "accounts": "settlements/*/accounts.parquet",
         "leaves": "settlements/*/leaves.parquet",
     }[which]
     (path,) = world.lake.glob(pattern)
