@@ -49,6 +49,7 @@ class World:
     """One database, one lake, one chain, and customers who ask.
 
     Attributes:
+        settler: which of the node's known accounts settles.
         foreign: transactions of the settler's address that settlement did not send.
     """
 
@@ -82,7 +83,7 @@ class World:
         approval = self.chain.token.encode("approve", self.chain.contract.address, bond)
         settler.send(self.chain.token.address, approval, "approve")
         self.chain.do(local.SETTLER, "depositBond", bond)
-        self.foreign = int(self.ask("eth_getTransactionCount", settler.address, "latest"), 16)
+        self.foreign = self.nonce()
         self.customers = [Customer(self.chain.address(number)) for number in (3, 4)]
         for number in (3, 4):
             self.chain.deposit(number, CREDIT_UNITS)
@@ -113,6 +114,15 @@ class World:
         epoch = self.close()
         self.chain.client.ask("evm_setAutomine", False)
         return epoch
+
+    def nonce(self) -> int:
+        """How many transactions of the settler's address the chain holds."""
+        return int(self.ask("eth_getTransactionCount", self.settler_address, "latest"), 16)
+
+    @property
+    def settler_address(self) -> str:
+        """Whose key settles now."""
+        return local.known_address(self.settler).lower()
 
     def mine(self, blocks: int = 1) -> None:
         self.chain.client.ask("anvil_mine", hex(blocks), hex(1))
@@ -214,3 +224,13 @@ def run(world: World, **options: Any) -> Any:
             return world.settlement(connection, **options).run()
         finally:
             release_settler_lock(connection)
+
+
+def crash_after(name: str) -> Callable[[str], None]:
+    """A checkpoint that ends the run there, as an interrupt would."""
+
+    def checkpoint(here: str) -> None:
+        if here == name:
+            raise KeyboardInterrupt
+
+    return checkpoint

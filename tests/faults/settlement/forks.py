@@ -45,6 +45,18 @@ def place(dsn: str, name: str) -> str:
     return f"{name} {row}"
 
 
+def in_flight(dsn: str) -> str:
+    """What the transaction in flight is for."""
+    with psycopg.connect(dsn) as connection:
+        row = connection.execute(
+            """
+            select max(purpose) from transactions
+            where state in ('reserved', 'broadcast', 'mined')
+            """
+        ).fetchone()
+    return str(row)
+
+
 def kill_self() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 

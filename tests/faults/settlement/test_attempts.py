@@ -8,9 +8,9 @@ import pytest
 from distributary.rewards.manifest import NAME, load_manifest, write_manifest
 from orchestration.chain import local
 from tests.faults.settlement.test_disputes import dispute, do, states, top_up_bond
-from tests.faults.settlement.test_named_stops import crash_after, damage, stopped
+from tests.faults.settlement.test_named_stops import damage, stopped
 from tests.money_model import check_money
-from tests.settlement_world import OWNER, PAYEE, World, run
+from tests.settlement_world import OWNER, PAYEE, World, crash_after, run
 
 
 def crash(world: World, name: str) -> None:

@@ -1,18 +1,18 @@
 """Disputes, pauses and drops: a posting's ends that are not an active root."""
 
-from dataclasses import replace
-
 import pytest
 
 from distributary.store import connect
 from orchestration.chain import local
+from orchestration.chain.proofs import find_proof, trees_in
 from orchestration.running import deposit_bond
 from orchestration.settlement.rows import release_settler_lock
 from orchestration.settlement.stops import StopError
 from tests.money_model import check_money
-from tests.settlement_world import World, run
+from tests.settlement_world import CREDIT_UNITS, World, crash_after, run
+from tests.signed_answers import charge_units
 
-DISPUTER = 5
+DISPUTER, LEAVER = 5, 3
 
 
 def post_only(world: World) -> None:
@@ -56,6 +56,19 @@ def top_up_bond(world: World) -> None:
         release_settler_lock(connection)
 
 
+def top_up_bond_elsewhere(world: World) -> None:
+    """More than is missing yet, by transactions that settlement knows nothing of."""
+    world.ask("evm_setAutomine", True)
+    sender, bond = world.chain.sender(local.SETTLER), 4 * int(world.chain.contract.read("bondNow"))
+    before = world.nonce()
+    local.mint_missing(sender, world.chain.token, bond)
+    approval = world.chain.token.encode("approve", world.chain.contract.address, bond)
+    sender.send(world.chain.token.address, approval, "approve")
+    world.chain.do(local.SETTLER, "depositBond", bond)
+    world.foreign += world.nonce() - before
+    world.ask("evm_setAutomine", False)
+
+
 def states(world: World) -> list[tuple[int, int, str]]:
     import psycopg
 
@@ -90,7 +103,7 @@ def test_settle__arbiter_silent__the_dispute_is_expired_and_the_epochs_go_again(
     post_only(slow_world)
     dispute(slow_world)
     slow_world.mine(150)
-    top_up_bond(slow_world)
+    top_up_bond_elsewhere(slow_world)
     report = run(slow_world, wait_s_max=100)
     assert report.rejected == [1]
     assert report.active == [2]
@@ -128,29 +141,55 @@ def test_settle__somebody_else_activates__is_read_from_the_chain(slow_world):
     check_money(slow_world)
 
 
-def test_settle__a_fail_safe_withdrawal_after_computing__makes_a_new_attempt(world, monkeypatch):
-    """The pin of the computed posting is too early by then."""
+def test_settle__a_fail_safe_withdrawal_after_computing__makes_a_new_attempt(world):
+    """The pin of the computed posting is too early by then; no later root is held up."""
     world.close_one()
-
-    def moved(contract, block):
-        return replace(real(contract, block), pinned_block_min=10**6)
-
-    from orchestration.settlement.contract import SettlementContract
-
-    real = SettlementContract.state
-
-    def stop(name: str) -> None:
-        if name == "after computed":
-            raise KeyboardInterrupt
-
     with pytest.raises(KeyboardInterrupt):
-        run(world, checkpoint=stop)
-    monkeypatch.setattr(SettlementContract, "state", moved)
-    monkeypatch.setattr(SettlementContract, "pinned_block_min", lambda _: 10**6)
-    with pytest.raises(StopError) as behind:
-        run(world)
+        run(world, checkpoint=crash_after("after computed"))
+    world.ask("evm_increaseTime", int(world.chain.contract.read("failSafeS")) + 1)
+    world.mine(2)
+    do(world, LEAVER, "failSafeWithdraw", 0, [])
+    with connect(world.dsn, autocommit=True) as connection:
+        settlement = world.settlement(connection)
+        settlement.catch_up = lambda _: None
+        with pytest.raises(StopError) as behind:
+            settlement.run()
+        release_settler_lock(connection)
     assert behind.value.code == "indexer_behind"
     assert states(world) == [(1, 1, "rejected")]
-    monkeypatch.undo()
-    assert run(world).active == [2] or states(world)[-1] == (1, 2, "active")
+    assert run(world).active == [2]
+    assert charged_units(world, LEAVER) == 0
     check_money(world)
+    world.close_one()
+    assert run(world).active == [3]
+    assert charged_units(world, LEAVER) == 0
+    check_money(world)
+
+
+def test_settle__account_frozen__is_charged_until_the_grace_is_over_and_withdraws_the_rest(world):
+    world.close_one(1)
+    run(world)
+    do(world, LEAVER, "freeze")
+    world.mine(int(world.chain.contract.read("graceBlocks")) + 12)
+    world.close_one(1)
+    run(world)
+    charged = charged_units(world, LEAVER)
+    assert charged == 2 * charge_units(100, 10)
+    root = bytes(world.chain.contract.read("activeRoot"))
+    proof = find_proof(trees_in(world.lake)("0x" + root.hex()), 1, world.chain.address(LEAVER))
+    do(world, LEAVER, "withdraw", root, proof.cumulative_units, proof.siblings)
+    held = world.chain.token.read("balanceOf", world.chain.address(LEAVER))
+    assert held == CREDIT_UNITS - charged
+    check_money(world)
+    world.close_one(1)
+    run(world)
+    assert charged_units(world, LEAVER) == charged
+    check_money(world)
+
+
+def charged_units(world: World, number: int) -> int:
+    """What an account was charged by the active root."""
+    root = "0x" + bytes(world.chain.contract.read("activeRoot")).hex()
+    proof = find_proof(trees_in(world.lake)(root), 1, world.chain.address(number))
+    assert proof
+    return proof.cumulative_units

@@ -15,7 +15,7 @@ from orchestration.chain.errors import ChainStopError
 from orchestration.settlement.holding import HoldPolicy
 from orchestration.settlement.stops import StopError
 from tests.money_model import check_money
-from tests.settlement_world import OWNER, World, run
+from tests.settlement_world import OWNER, World, crash_after, run
 from tests.strict_node import SEND, StrictNode
 
 
@@ -33,14 +33,6 @@ def copy_database(world: World, name: str) -> str:
         connection.execute(f"drop database if exists {name}")
         connection.execute(f"create database {name} template {source}")
     return url._replace(path=f"/{name}").geturl()
-
-
-def crash_after(name: str):
-    def checkpoint(here: str) -> None:
-        if here == name:
-            raise KeyboardInterrupt
-
-    return checkpoint
 
 
 @pytest.mark.parametrize("after", ["commit", "post", "active"])
@@ -244,6 +236,7 @@ def test_settle__reorg_while_it_works__ends_once(world):
 def test_settle__binding_that_the_contract_refuses__is_set_aside_and_halts_nothing(world):
     # Bound by somebody else on the chain, to another address.
     world.chain.do(local.SETTLER, "bindOwner", OWNER, "0x" + "8" * 40)
+    world.foreign += 1
     world.close_one()
     report = run(world)
     assert (report.refused, report.bound, report.active) == ([OWNER], [], [1])

@@ -5,9 +5,9 @@ import pytest
 
 from orchestration.chain import local
 from tests.faults.settlement.test_disputes import dispute, do, post_only, states, top_up_bond
-from tests.faults.settlement.test_named_stops import crash_after, stopped
+from tests.faults.settlement.test_named_stops import stopped
 from tests.money_model import check_money
-from tests.settlement_world import World, run
+from tests.settlement_world import World, crash_after, run
 
 
 def take_back(world: World, blocks: int) -> None:
