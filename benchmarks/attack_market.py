@@ -73,14 +73,16 @@ class Market:
         corpus = self.open_corpus(ordered)
         weights = []
         for question, passages, answer in zip(self.questions, shown, answers, strict=True):
-            made = attribute(answer, question, [tuple(one) for one in passages], corpus)
-            earned = Counter({COMMONS: made.commons})
+            made = attribute(
+                answer, question, [(one.document, one.text) for one in passages], corpus
+            )
+            earned: Counter[str] = Counter({COMMONS: made.commons})
             for document, weight in made.weights:
                 earned[by_key[document].owner] += weight
             weights.append(dict(earned))
         total: Counter[str] = Counter()
-        for earned in weights:
-            total.update(earned)
+        for each in weights:
+            total.update(each)
         whole = WHOLE * len(self.questions)
         return Round({owner: units / whole for owner, units in total.items()}, answers, weights)
 

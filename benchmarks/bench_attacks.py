@@ -83,7 +83,8 @@ class Model:
 
 def read_data(data: Path) -> tuple[list[Owned], dict[str, list[str]]]:
     """The documents, and the questions by owner."""
-    documents, questions = [], {}
+    documents: list[Owned] = []
+    questions: dict[str, list[str]] = {}
     for article in json.loads(data.read_text())["data"]:
         for paragraph in article["paragraphs"]:
             owner = f"author {len(documents)}"

@@ -44,17 +44,20 @@ def figures(originals: Sequence[Owned], others: Sequence[Owned]) -> dict[str, An
     """The figures of one half; the other half's texts are what honest critics write."""
     rng = random.Random(7)
     words = [word for one in [*originals, *others] for word in one.text.split()]
-    each: Callable[[Callable[[str], str]], list[str]] = lambda change: [  # noqa: E731
-        change(one.text) for one in originals for _ in range(TRIES)
-    ]
+
+    def each(change: Callable[[str], str]) -> list[str]:
+        return [change(one.text) for one in originals for _ in range(TRIES)]
+
+    def edited(percent: int) -> Callable[[str], str]:
+        return lambda text: replaced(text, percent / 100, rng, words)
+
     said = [sentence for one in originals for sentence in sentences(one.text)]
     kept, refused = register(originals)
     return {
         "documents": len(originals),
         "honest_refused": len(refused),
         "replaced_words_found_percent": {
-            share: refused_percent(kept, each(lambda t, s=share: replaced(t, s / 100, rng, words)))
-            for share in EDITS_PERCENT
+            share: refused_percent(kept, each(edited(share))) for share in EDITS_PERCENT
         },
         "single_sentences_found_percent": refused_percent(kept, said),
         "eight_sentences_of_eight_found_percent": refused_percent(

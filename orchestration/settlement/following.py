@@ -66,6 +66,7 @@ class Follower:
         """
         for epoch in uncommitted(self.connection, self.actions.head_state()):
             self.actions.ensure_committed(epoch)
+            self.report.committed.append(epoch.epoch)
         while not self.report.waiting:
             state = self.actions.head_state()
             posting = taken_back(self.connection, state)
