@@ -34,6 +34,7 @@ def succeed(world: World) -> None:
     world.chain.do(SUCCESSOR, "acceptRole", role)
     bond(world.chain, SUCCESSOR)
     world.settler = SUCCESSOR
+    world.foreign = world.nonce()
     world.ask("evm_setAutomine", False)
     world.mine(10)
 
