@@ -32,7 +32,8 @@ demo: venv ## Start the servers, ask real questions, show who earned what
 	@$(BIN)/distributary demo
 
 test: venv ## Run every test, on the real servers
-	$(BIN)/python -m pytest
+	@# Two halves, each with servers of its own: tests mostly wait. The slow files come first.
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 test-quick: venv ## Run the tests that need no servers, in about a minute
 	$(BIN)/python -m pytest -q -n auto tests/unit tests/property
