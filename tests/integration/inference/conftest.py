@@ -43,6 +43,8 @@ def install(settings: Settings, home: Path) -> Installation:
         settings, topic_prefix=prefix, partitions=PARTITIONS, request_bytes_max=BYTES_MAX
     )
     create_topics(settings)
+    # A lake without this folder is one that is not mounted.
+    (home / "lake" / "datanets").mkdir(parents=True)
     customer, sender = Customer(prefix), Sender(settings.kafka, prefix)
     sender.publish(customer.state())
     nodes = (NodeServer(), NodeServer())

@@ -2,7 +2,7 @@ import json
 import tempfile
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from distributary.datanets.documents import make_document
@@ -56,6 +56,7 @@ def test_manifest__any_order_of_documents__same_bytes(texts: list[str], order: o
     assert make_manifest("a", entries).data == forward.data
 
 
+@settings(deadline=None)  # it waits for a disk
 @given(st.lists(TEXT, max_size=8))
 def test_texts__any_text__read_back(texts: list[str]) -> None:
     documents = [make_document(text, "author", "MIT") for text in texts]
