@@ -67,6 +67,8 @@ class Recorder:
         attribute: asks the model `attribute`, replies in the order of the questions.
         read_texts: reads documents of the lake by hash.
         stopping: set to give up waiting, so that a drain ends.
+        wait_s_max: how long a bundle waits in all for what is away.
+        clock: seconds on a monotonic clock.
     """
 
     open_connection: Callable[[], Connection[TupleRow]]
@@ -76,6 +78,7 @@ class Recorder:
     read_texts: Callable[[Sequence[str]], dict[str, str]]
     stopping: threading.Event = field(default_factory=threading.Event)
     wait_s_max: float = WAIT_S_MAX
+    clock: Callable[[], float] = time.monotonic
 
     def __post_init__(self) -> None:
         self._connection: Connection[TupleRow] | None = None
@@ -147,7 +150,7 @@ class Recorder:
                     raise
 
     def _attempts(self) -> "_Attempts":
-        return _Attempts(self.stopping, self.wait_s_max)
+        return _Attempts(self.stopping, self.wait_s_max, self.clock)
 
     def _connected(self) -> Connection[TupleRow]:
         if self._connection is None or self._connection.closed:
@@ -216,14 +219,15 @@ class _Attempts:
 
     stopping: threading.Event
     wait_s_max: float
+    clock: Callable[[], float]
 
     def __post_init__(self) -> None:
-        self._until = time.monotonic() + self.wait_s_max
+        self._until = self.clock() + self.wait_s_max
         self._pauses = _pauses()
 
     def wait(self) -> bool:
         """Pauses; False if there is no use in another attempt."""
-        if time.monotonic() > self._until:
+        if self.clock() > self._until:
             return False
         return not self.stopping.wait(next(self._pauses))
 

@@ -13,7 +13,6 @@ import pytest
 
 from distributary.attribution.method import METHOD
 from distributary.errors import UnavailableError
-from distributary.recording import recorder as recorder_module
 from distributary.recording.recorder import Recorder
 from distributary.recording.records import Bundle, Lane, SetAside
 from distributary.recording.weights import Question, Reply
@@ -53,6 +52,21 @@ class ConnectionDouble:
         self.closed = True
 
 
+class Clock(threading.Event):
+    """Time that passes only while somebody waits; it never stops anybody."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now_s = 0.0
+        self.pauses_s: list[float] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self.now_s += timeout
+        self.pauses_s.append(timeout)
+        return False
+
+
 @dataclass
 class World:
     """What the recorder works with, and how often."""
@@ -65,8 +79,12 @@ class World:
     asked: list[Question] = field(default_factory=list)
     connections: list[ConnectionDouble] = field(default_factory=list)
     method: str = METHOD
+    clock: Clock = field(default_factory=Clock)
+    postgres_back_s: float = 0.0
 
     def connect(self) -> Any:
+        if self.clock.now_s < self.postgres_back_s:
+            raise UnavailableError("Postgres does not answer")
         if self.connect_errors:
             raise self.connect_errors.pop(0)
         self.connections.append(ConnectionDouble())
@@ -94,7 +112,6 @@ def reply(**changes: Any) -> Reply:
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    monkeypatch.setattr(recorder_module, "BACKOFF_S", (0.0001, 0.001))
     world = World()
     monkeypatch.setattr(Committer, "commit", lambda _self, *given: world.commit(*given))
     return world
@@ -108,7 +125,8 @@ def recorder(world: World, tmp_path: Path) -> Recorder:
         Committer(tmp_path, {}, lambda: "name"),
         world.attribute,
         lambda documents: dict.fromkeys(documents, "text"),
-        wait_s_max=30.0,
+        stopping=world.clock,
+        clock=lambda: world.clock.now_s,
     )
 
 
@@ -154,6 +172,40 @@ def test_record__postgres_lost__connects_anew(recorder: Recorder, world: World) 
     recorder.record(GIVEN)
 
     assert [connection.closed for connection in world.connections] == [True, False]
+
+
+def test_record__postgres_away_for_five_minutes__is_committed_seconds_after_it_is_back(
+    recorder: Recorder, world: World
+) -> None:
+    world.postgres_back_s = 300.0
+
+    assert recorder.record(GIVEN) == "committed"  # type: ignore[comparison-overlap]
+    assert 300.0 <= world.clock.now_s <= 300.0 + 5.0
+    assert len(world.bundles) == 1
+
+
+def test_record__postgres_stays_away__tries_every_few_seconds_and_gives_up_after_fifteen_minutes(
+    recorder: Recorder, world: World
+) -> None:
+    world.postgres_back_s = float("inf")
+    with pytest.raises(UnavailableError, match="Postgres does not answer"):
+        recorder.record(GIVEN)
+
+    assert 900.0 < world.clock.now_s <= 900.0 + 5.0
+    assert world.clock.pauses_s[0] <= 0.1
+    assert max(world.clock.pauses_s) <= 5.0
+    assert len(world.clock.pauses_s) < 900
+
+
+def test_record__next_bundle_after_a_long_wait__has_fifteen_minutes_of_its_own(
+    recorder: Recorder, world: World
+) -> None:
+    world.postgres_back_s = 800.0
+    recorder.record(GIVEN)
+    recorder.close()
+    world.postgres_back_s = 1600.0
+
+    assert recorder.record(GIVEN) == "committed"  # type: ignore[comparison-overlap]
 
 
 def test_record__away_beyond_the_limit__raises(recorder: Recorder, world: World) -> None:
