@@ -25,6 +25,9 @@ PAUSE_S: Final = (0.010, 0.050)
 BUSY: Final = frozenset(
     f"StatusCode.{code}" for code in ("UNAVAILABLE", "RESOURCE_EXHAUSTED", "CANCELLED")
 )
+# A process of the model has died, and Triton 2.51 never starts it again: it says nothing against
+# the question, and setting the question aside would leave its owners unpaid.
+DEAD_PROCESS: Final = "is not healthy"
 _INPUTS: Final = {
     "ANSWER": "answer",
     "QUESTION": "question",
@@ -191,7 +194,9 @@ def _text(value: bytes) -> str:
 
 
 def _is_busy(error: Exception | None) -> bool:
-    return isinstance(error, InferenceServerException) and error.status() in BUSY
+    if not isinstance(error, InferenceServerException):
+        return False
+    return error.status() in BUSY or DEAD_PROCESS in str(error.message())
 
 
 def _halves(part: _Part) -> list[_Part]:

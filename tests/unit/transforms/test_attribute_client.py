@@ -33,6 +33,7 @@ class TritonDouble:
     def __init__(self) -> None:
         self.failures: list[Exception] = []
         self.poison: set[bytes] = set()
+        self.refusal = InferenceServerException("cannot", status="StatusCode.INTERNAL")
         self.short = self.swapped = 0
         self.hangs_after, self.hang = 10**9, Exception()
         self.sizes: list[int] = []
@@ -60,7 +61,7 @@ class TritonDouble:
             short, self.short = self.short, max(0, self.short - 1)
             swapped, self.swapped = self.swapped, max(0, self.swapped - 1)
         if failure is None and self.poison & set(answers):
-            failure = InferenceServerException("cannot", status="StatusCode.INTERNAL")
+            failure = self.refusal
         if failure is not None:
             finish(None, failure)
         else:
@@ -140,6 +141,16 @@ def test_call__every_question_fails__is_the_servers_fault(triton: TritonDouble) 
 
     with pytest.raises(UnavailableError, match="attributes nothing"):
         AttributeClient("address", 2)(questions(5))
+
+
+def test_call__a_process_of_the_model_is_dead__sets_nothing_aside(triton: TritonDouble) -> None:
+    triton.poison = {b"answer 77"}
+    triton.refusal = InferenceServerException(
+        "Stub process 'attribute_0_1' is not healthy.", status="StatusCode.INTERNAL"
+    )
+
+    with pytest.raises(UnavailableError, match="is not healthy"):
+        AttributeClient("address", 2)(questions(150))
 
 
 def test_call__server_hangs_midway__sets_nothing_aside(triton: TritonDouble) -> None:
