@@ -1,4 +1,6 @@
-"""A double that answers `echo: PROMPT`, and fails as words in the prompts tell it.
+"""A double that answers `SIZE: PROMPT`, and fails as words in the prompts tell it.
+
+SIZE is how many prompts were in the batch.
 
 [error]    that item gets an error
 [foreign]  that item is answered under another request's id
@@ -7,10 +9,8 @@
 [fail]     the whole batch fails
 [slow]     the batch takes a second
 [hang]     the batch takes ten minutes
-[crash]    the process of the model ends
 """
 
-import os
 import time
 from typing import Any
 
@@ -25,17 +25,15 @@ def _column(request: Any, name: str) -> list[bytes]:
     return list(pb_utils.get_input_tensor_by_name(request, name).as_numpy()[:, 0])
 
 
-def _row(request_id: bytes, prompt: bytes) -> Row:
+def _row(request_id: bytes, prompt: bytes, size: int) -> Row:
     if b"[error]" in prompt:
         return request_id, b"", b"asked_to_fail: The prompt says so."
     if b"[foreign]" in prompt:
-        return b"foreign", b"echo: " + prompt, b""
-    return request_id, b"echo: " + prompt, b""
+        request_id = b"foreign"
+    return request_id, b"%d: %s" % (size, prompt), b""
 
 
 def _misbehave(everything: bytes) -> None:
-    if b"[crash]" in everything:
-        os._exit(1)
     if b"[fail]" in everything:
         raise RuntimeError("The prompt says so.")
     time.sleep(HANG_S if b"[hang]" in everything else SLOW_S if b"[slow]" in everything else 0)
@@ -52,7 +50,8 @@ class TritonPythonModel:
         prompts = _column(request, "PROMPT")
         everything = b" ".join(prompts)
         _misbehave(everything)
-        rows = [_row(*pair) for pair in zip(_column(request, "REQUEST_ID"), prompts, strict=True)]
+        pairs = zip(_column(request, "REQUEST_ID"), prompts, strict=True)
+        rows = [_row(*pair, len(prompts)) for pair in pairs]
         if b"[short]" in everything:
             rows.pop()
         if b"[swap]" in everything:
