@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 from distributary.epochs import Closer
 from distributary.lake.files import epoch_folder, manifest_path
 from distributary.store import connect
-from tests.faults.attribution.stream import Stream, count_independently, until
+from tests.faults.stream import Stream, count_independently, until
 from tests.signed_answers import DOMAIN, Customer
 
 GOOD = 300

@@ -1,25 +1,24 @@
-"""Servers that these tests may kill, with the simulated model alone, and a load on them."""
+"""A load on the simulated model, on servers that these tests may kill."""
 
 import os
 import random
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
 
 from distributary.kafka import create_topics
-from distributary.settings import load_settings
+from distributary.requests import Request
 from distributary.stack.local import LocalStack
 from tests.counting import end_offsets, read_topic
-from tests.inference_job import ROOT, environment, wait_until
+from tests.inference_job import InferenceJob, environment, running, wait_until
 from tests.senders import Customer, Sender
 from tests.servers import unique
 
 PARTITIONS = 4
-SERVICE_MS = 200  # of a batch of 64: eight in flight make about 2,500 requests a second
 LOAD = 4_000
 # Longer than any restart on a busy machine, so that nothing has a reason to be refused.
 PATIENCE = {"retry_s_max": 100, "deadline_ms_default": 120_000}
@@ -38,6 +37,7 @@ class UnderLoad:
         environ: the job's environment.
         log: the job's log.
         moment: a random share of the load, from the printed seed.
+        asked: all requests sent so far.
     """
 
     stack: LocalStack
@@ -47,6 +47,7 @@ class UnderLoad:
     environ: dict[str, str]
     log: Path
     moment: random.Random
+    asked: list[Request] = field(default_factory=list)
 
     @property
     def kafka(self) -> str:
@@ -55,8 +56,10 @@ class UnderLoad:
 
     def start_asking(self, count: int = LOAD) -> None:
         """Sends the load without waiting for it."""
-        requests = [self.customer.request(str(number)) for number in range(count)]
+        numbers = range(len(self.asked), len(self.asked) + count)
+        requests = [self.customer.request(str(number)) for number in numbers]
         self.sender.start_asking(requests, PARTITIONS)
+        self.asked.extend(requests)
 
     def answers(self) -> int:
         """How many answers stand in the topic."""
@@ -78,30 +81,43 @@ class UnderLoad:
         wait_until(lambda: self.answers() >= wanted, SETTLED_S_MAX, "the load is not served")
 
 
-@pytest.fixture(scope="package")
-def killable_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
-    """Kafka, Valkey, Prism and Triton of this package's own."""
-    home = tmp_path_factory.mktemp("killable")
-    models = home / "only-simulated"
-    shutil.copytree(ROOT / "triton_models" / "simulated", models / "simulated")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("DISTRIBUTARY_SIMULATED_MS", str(SERVICE_MS))
-        names = ("kafka", "valkey", "triton", "prism")
-        with LocalStack(home, names, load_settings().cache, models) as stack:
-            yield stack
-
-
-@pytest.fixture
-def under_load(killable_stack: LocalStack, tmp_path: Path) -> UnderLoad:
+def install(stack: LocalStack, home: Path) -> UnderLoad:
     """A fresh installation; the seed of its random moments is printed, and may be given."""
-    killable_stack.start("kafka", "valkey", "triton")
     prefix = unique("kill") + "."
-    settings = replace(killable_stack.settings, topic_prefix=prefix, partitions=PARTITIONS)
+    settings = replace(stack.settings, topic_prefix=prefix, partitions=PARTITIONS)
     create_topics(settings)
     sender, customer = Sender(settings.kafka, prefix), Customer(prefix)
     sender.publish(customer.state())
     seed = int(os.environ.get("TEST_SEED", random.SystemRandom().randrange(2**32)))
     print(f"TEST_SEED={seed}")
-    environ = environment(settings, prefix, tmp_path, **PATIENCE)
-    log = tmp_path / "job.log"
-    return UnderLoad(killable_stack, prefix, sender, customer, environ, log, random.Random(seed))
+    environ = environment(settings, prefix, home, **PATIENCE)
+    log = home / "job.log"
+    return UnderLoad(stack, prefix, sender, customer, environ, log, random.Random(seed))
+
+
+@pytest.fixture
+def under_load(killable: LocalStack, tmp_path: Path) -> UnderLoad:
+    """An installation without a job."""
+    return install(killable, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def shared(
+    killable_once: LocalStack, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[UnderLoad, InferenceJob]]:
+    """An installation and its job, which lives through all tests of a module, and drains."""
+    load = install(killable_once, tmp_path_factory.mktemp("serving"))
+    with running(load.environ, load.log) as job:
+        yield load, job
+        assert job.drain() == 0
+
+
+@pytest.fixture
+def serving(
+    killable: LocalStack,
+    shared: tuple[UnderLoad, InferenceJob],
+) -> UnderLoad:
+    """An installation whose job serves, and is the one that it was."""
+    load, job = shared
+    assert psutil.pid_exists(job.pid)
+    return load

@@ -1,4 +1,4 @@
-"""A stream of answers that the test wrote itself, a job in a process of its own, and the count.
+"""A stream of answers, jobs in processes of their own, and the count of what came of it.
 
 The count reads Kafka, Postgres and Parquet by itself and shares no code with the job.
 """
@@ -11,11 +11,12 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import pyarrow.parquet as pq
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -25,10 +26,13 @@ from distributary.datanets.texts import text_path
 from distributary.identity import partition_of
 from distributary.kafka import create_topics
 from distributary.settings import PREFIX, Settings
+from distributary.stack.local import LocalStack
 from distributary.store import connect, migrate
+from tests.servers import unique
 from tests.signed_answers import Customer
 
 WAIT_S = 120.0
+Job = subprocess.Popen[bytes]
 DOCUMENTS = {
     hashlib.sha256(text.encode()).hexdigest(): text
     for text in (f"What document {number} says." for number in range(4))
@@ -41,6 +45,30 @@ def until(condition: Callable[[], bool], wait_s: float = WAIT_S) -> None:
     while not condition():
         assert time.monotonic() < limit, "it did not come about in time"
         time.sleep(0.1)
+
+
+class Payer(Protocol):
+    """An account with a session key, hex."""
+
+    @property
+    def account(self) -> str:
+        """The address."""
+        ...
+
+    @property
+    def public(self) -> str:
+        """The key."""
+        ...
+
+
+def open_stream(stack: LocalStack, lake: Path, partitions: int = 2) -> "Stream":
+    """An empty stream with a database and topics of its own."""
+    name = unique("stream")
+    with connect(stack.settings.postgres, autocommit=True) as connection:
+        connection.execute(f'create database "{name}"')
+    dsn = urlsplit(stack.settings.postgres)._replace(path=f"/{name}").geturl()
+    settings = replace(stack.settings, partitions=partitions, topic_prefix=f"{name}.")
+    return Stream(settings, dsn, lake, knobs=stack.settings.lake_path)
 
 
 @dataclass
@@ -58,8 +86,7 @@ class Stream:
     dsn: str
     lake: Path
     knobs: Path
-    environment: dict[str, str] = field(default_factory=dict)
-    jobs: list["subprocess.Popen[bytes]"] = field(default_factory=list)
+    jobs: list[Job] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.topic = self.settings.topic_prefix + "inference.answers"
@@ -80,7 +107,7 @@ class Stream:
                     (document,),
                 )
 
-    def register(self, customer: Customer) -> None:
+    def register(self, customer: Payer) -> None:
         """Delegates a customer's session key, as far as the job can see."""
         with connect(self.dsn) as connection:
             connection.execute("insert into accounts (account) values (%s)", (customer.account,))
@@ -108,27 +135,32 @@ class Stream:
             producer.poll(0)
         assert producer.flush(30) == 0
 
-    def start_job(self, **environment: str) -> "subprocess.Popen[bytes]":
-        """Starts the job as an operator would, in a process of its own."""
+    def job_settings(self) -> Settings:
+        """Settings of an installation on this database and lake."""
+        return replace(self.settings, postgres=self.dsn, lake=self.lake)
+
+    def start_job(self, *command: str) -> Job:
+        """Starts the job, or `distributary` with a command, in a process of its own."""
         given = {
             "KAFKA": self.settings.kafka,
             "TOPIC_PREFIX": self.settings.topic_prefix,
             # With the rights of the job's own role: it may do no more than it must.
             "POSTGRES": f"{self.dsn}?options=-crole%3Ddistributary_attribution",
+            "VALKEY": self.settings.valkey,
+            "TRITON": self.settings.triton,
             "TRITON_TRUSTED": self.settings.triton_trusted,
             "PRISM": self.settings.prism,
             "LAKE": str(self.lake),
             "HOME": str(self.settings.home),
             "BUNDLE_S": "0.2",
+            "METRICS_PORT_INFERENCE": "0",
             "METRICS_PORT_ATTRIBUTION": "0",
         }
         log = self.lake.parent / f"job-{len(self.jobs)}.log"
         with log.open("wb") as file:
             job = subprocess.Popen(
-                [sys.executable, "-m", "pipelines.attribution"],
-                env=os.environ
-                | {PREFIX + name: value for name, value in given.items()}
-                | environment,
+                [sys.executable, "-m", *(command or ("pipelines.attribution",))],
+                env=os.environ | {PREFIX + name: value for name, value in given.items()},
                 stderr=file,
                 stdout=file,
                 start_new_session=True,
@@ -136,7 +168,7 @@ class Stream:
         self.jobs.append(job)
         return job
 
-    def log(self, job: "subprocess.Popen[bytes]") -> bytes:
+    def log(self, job: Job) -> bytes:
         """What a job has logged."""
         return (self.lake.parent / f"job-{self.jobs.index(job)}.log").read_bytes()
 
@@ -146,7 +178,7 @@ class Stream:
             self.kill(job)
 
     @staticmethod
-    def kill(job: "subprocess.Popen[bytes]") -> None:
+    def kill(job: Job) -> None:
         """`kill -9` of a job and of the runner that it started."""
         with suppress(ProcessLookupError):
             os.killpg(job.pid, signal.SIGKILL)
@@ -203,6 +235,14 @@ class Stream:
         consumer.close()
         return sorted(found)
 
+    def parquet(self) -> set[str]:
+        """Names of the bundles' Parquet files that are in the lake, recorded or not."""
+        return {path.stem for path in (self.lake / "answers").glob("*/*.parquet")}
+
+    def recorded(self) -> set[str]:
+        """Names of the files that Postgres names."""
+        return {name for (name,) in self.rows("select file from lake_files")}
+
     def rows(self, statement: str) -> list[Any]:
         """Rows from Postgres."""
         with connect(self.dsn) as connection:
@@ -210,11 +250,16 @@ class Stream:
 
 
 def count_independently(stream: Stream, good: Sequence[Answer]) -> None:
+    """As `count_charges`, of executed answers in the stream that ought to be charged."""
+    count_charges(stream, {answer.request_hash: int(answer.charge_units or "") for answer in good})
+
+
+def count_charges(stream: Stream, charges: Mapping[str, int]) -> None:
     """Asserts I1 and I2: every record is booked once, every purchase charged exactly once.
 
     Args:
         stream: what was written and what came of it.
-        good: executed answers in the stream that ought to be charged, each request once.
+        charges: base units by request hash, of all that ought to be charged.
     """
     records = stream.records()
     booked = stream.rows("select partition, answer_offset, outcome, reason from answers")
@@ -232,10 +277,7 @@ def count_independently(stream: Stream, good: Sequence[Answer]) -> None:
             parsed = json.loads(value)
             if parsed["status"] == "executed":
                 first.setdefault(parsed["request_hash"], (partition, offset))
-    expected = {
-        answer.request_hash: (*first[answer.request_hash], int(answer.charge_units or ""))
-        for answer in good
-    }
+    expected = {hash_: (*first[hash_], units) for hash_, units in charges.items()}
     assert {hash_: (p, o, int(units)) for hash_, p, o, units in charged} == expected
     assert len(charged) == len(expected), "I2: no request hash is charged twice"
     _count_parquet(stream, booked)
