@@ -46,6 +46,11 @@ class Customer:
         """The address."""
         return "0x" + hashlib.sha256(self.name.encode()).hexdigest()[:40]
 
+    @property
+    def public(self) -> str:
+        """The session key, hex."""
+        return public_hex(self.key)
+
     def state(self, **changes: Any) -> AccountState:
         """The account's record: credit for everything, the session key delegated for ever."""
         delegations = (Delegation(public_hex(self.key), UNBOUND, "0x00"),)
