@@ -9,6 +9,7 @@ from psycopg.rows import TupleRow, class_row
 from psycopg.types.json import Jsonb
 
 from distributary.errors import UnavailableError
+from distributary.store.places import take_place
 from orchestration.chain.client import Block
 from orchestration.chain.errors import ChainStopError, wrong_chain, wrong_contract
 from orchestration.chain.events import ChainEvent
@@ -43,8 +44,7 @@ class Progress:
 
 def try_lock(connection: Database) -> bool:
     """Takes the indexer's place, for as long as the connection lives; False if it is taken."""
-    row = connection.execute("select pg_try_advisory_lock(%s)", [INDEXER_LOCK]).fetchone()
-    return bool(row and row[0])
+    return take_place(connection, INDEXER_LOCK)
 
 
 def keep_deployment(connection: Database, found: Deployment) -> None:

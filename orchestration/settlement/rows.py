@@ -7,6 +7,7 @@ from typing import Any, Final
 from psycopg import Connection, OperationalError
 from psycopg.rows import TupleRow, class_row
 
+from distributary.store.places import take_place
 from orchestration.settlement.fees import Fees
 from orchestration.settlement.node import Receipt
 from orchestration.settlement.signer import Signed
@@ -74,8 +75,7 @@ def take_settler_lock(connection: Connection[TupleRow]) -> None:
         StopError: `settler_busy`.
     """
     connection.execute("set synchronous_commit = on")
-    row = connection.execute("select pg_try_advisory_lock(%s)", (SETTLER_LOCK,)).fetchone()
-    if row is None or not row[0]:
+    if not take_place(connection, SETTLER_LOCK):
         raise StopError("settler_busy")
 
 
