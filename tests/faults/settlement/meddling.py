@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import psycopg
 
 from orchestration.chain import local
-from tests.faults.settlement.test_disputes import dispute, do, top_up_bond
+from tests.faults.settlement.test_disputes import dispute, do, pending_name, top_up_bond
 from tests.settlement_world import World
 
 
@@ -52,7 +52,7 @@ class Meddler:
         if not self._one("select 1 from postings where state = 'sent' and from_epoch = 2"):
             return False
         dispute(self.world)
-        do(self.world, local.ARBITER, "resolveDispute", True)
+        do(self.world, local.ARBITER, "resolveDispute", *pending_name(self.world), True)
         top_up_bond(self.world)
         return True
 

@@ -7,7 +7,7 @@ import pytest
 
 from distributary.rewards.manifest import NAME, load_manifest, write_manifest
 from orchestration.chain import local
-from tests.faults.settlement.test_disputes import dispute, do, states, top_up_bond
+from tests.faults.settlement.test_disputes import dispute, do, pending_name, states, top_up_bond
 from tests.faults.settlement.test_named_stops import damage, stopped
 from tests.money_model import check_money
 from tests.settlement_world import OWNER, PAYEE, World, crash_after, run
@@ -21,7 +21,7 @@ def crash(world: World, name: str) -> None:
 def test_settle__attempt_used_on_the_chain__goes_in_the_next_one(slow_world):
     """The chain dropped an attempt that the database does not know, as after a restore."""
     slow_world.close_one()
-    crash(slow_world, "after committed")
+    crash(slow_world, "after computed")
     slow_world.mine(10)
     pinned = slow_world.chain.node.head - 1
     epochs_and_parent, root, totals = (1, 1, 1, bytes(32)), b"\x07" * 32, (0, 0)
@@ -31,11 +31,10 @@ def test_settle__attempt_used_on_the_chain__goes_in_the_next_one(slow_world):
     )
     slow_world.foreign += 1
     dispute(slow_world)
-    do(slow_world, local.ARBITER, "resolveDispute", True)
+    do(slow_world, local.ARBITER, "resolveDispute", *pending_name(slow_world), True)
     top_up_bond(slow_world)
-    assert stopped(slow_world, wait_s_max=0) == "call_refused"
-    assert states(slow_world) == [(1, 1, "rejected")]
-    assert run(slow_world, wait_s_max=100).active == [2]
+    report = run(slow_world, wait_s_max=100)
+    assert (report.rejected, report.active) == ([1], [2])
     check_money(slow_world)
 
 

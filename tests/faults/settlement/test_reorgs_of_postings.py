@@ -4,7 +4,14 @@ import psycopg
 import pytest
 
 from orchestration.chain import local
-from tests.faults.settlement.test_disputes import dispute, do, post_only, states, top_up_bond
+from tests.faults.settlement.test_disputes import (
+    dispute,
+    do,
+    pending_name,
+    post_only,
+    states,
+    top_up_bond,
+)
 from tests.faults.settlement.test_named_stops import stopped
 from tests.money_model import check_money
 from tests.settlement_world import World, crash_after, run
@@ -126,13 +133,13 @@ def test_settle__commit_that_reverts_when_it_is_sent_again__is_committed_anew(wo
 def test_settle__reorg_brings_back_a_rejected_root__is_a_named_stop_until_it_is_dropped(slow_world):
     post_only(slow_world)
     dispute(slow_world)
-    do(slow_world, local.ARBITER, "resolveDispute", True)
+    do(slow_world, local.ARBITER, "resolveDispute", *pending_name(slow_world), True)
     top_up_bond(slow_world)
     assert run(slow_world, wait_s_max=0).rejected == [1]
     take_back_from(slow_world, "post:1")
     assert stopped(slow_world, wait_s_max=0) == "rejected_pending"
     dispute(slow_world)
-    do(slow_world, local.ARBITER, "resolveDispute", True)
+    do(slow_world, local.ARBITER, "resolveDispute", *pending_name(slow_world), True)
     top_up_bond(slow_world)
     assert stopped(slow_world, wait_s_max=100) == "finality_broken"
     slow_world.index(0, may_rewind_finalized=True)
@@ -147,6 +154,6 @@ def test_settle__active_root_disputed_after_the_reorg_and_dropped__is_a_named_st
     take_back_from(slow_world, "post:1")
     assert run(slow_world, wait_s_max=0).waiting["for"] == "activation"
     dispute(slow_world)
-    do(slow_world, local.ARBITER, "resolveDispute", True)
+    do(slow_world, local.ARBITER, "resolveDispute", *pending_name(slow_world), True)
     top_up_bond(slow_world)
     assert stopped(slow_world) == "activation_undone"
