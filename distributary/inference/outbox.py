@@ -2,13 +2,15 @@
 
 import asyncio
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from distributary.errors import UnavailableError
 from distributary.events import Headers
 
 POLL_S = 0.5
+QUEUE_FULL_S = 0.005
 
 
 class Outgoing(NamedTuple):
@@ -67,15 +69,29 @@ class Outbox:
                 self._loop.call_soon_threadsafe(settle)
 
         for record in records:
-            self._producer.produce(
-                record.topic,
-                value=record.value,
-                key=record.key,
-                partition=record.partition,
-                headers=list(record.headers),
-                on_delivery=delivered,
-            )
+            self._produce(record, delivered)
         return done
+
+    def _produce(self, record: Outgoing, delivered: Callable[[object, object], None]) -> None:
+        """Gives one record to librdkafka, whose queue is bounded in bytes; waits while it is full.
+
+        Nothing else could be published meanwhile. The wait ends: what Kafka does not take within
+        its time-out fails, and leaves the queue.
+        """
+        while True:
+            try:
+                self._producer.produce(
+                    record.topic,
+                    value=record.value,
+                    key=record.key,
+                    partition=record.partition,
+                    headers=list(record.headers),
+                    on_delivery=delivered,
+                )
+            except BufferError:
+                time.sleep(QUEUE_FULL_S)
+            else:
+                return
 
     def close(self, timeout_s: float) -> None:
         """Waits for what is under way, then stops the polling thread."""
