@@ -62,10 +62,9 @@ def tail(
 
 def _print_line(seen: "Seen") -> None:
     import json
-    from dataclasses import asdict
 
-    shown = asdict(seen)
-    shown |= {"answer": {k: v for k, v in shown["answer"].items() if v is not None}}
+    answer = {name: value for name, value in seen.answer._asdict().items() if value is not None}
+    shown = vars(seen) | {"answer": answer}
     typer.echo(json.dumps(shown, ensure_ascii=False))
 
 

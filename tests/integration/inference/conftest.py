@@ -44,7 +44,7 @@ def install(settings: Settings, home: Path) -> Installation:
     )
     create_topics(settings)
     # A lake without this folder is one that is not mounted.
-    (home / "lake" / "datanets").mkdir(parents=True)
+    (home / "lake" / "datanets").mkdir(parents=True, exist_ok=True)
     customer, sender = Customer(prefix), Sender(settings.kafka, prefix)
     sender.publish(customer.state())
     nodes = (NodeServer(), NodeServer())

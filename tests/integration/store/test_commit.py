@@ -172,9 +172,9 @@ def test_commit__records_set_aside__are_logged_by_coordinates_without_their_text
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     customer = Customer()
-    answer = replace(customer.answer(99), text="a secret\0")
+    answer = customer.answer(99)._replace(text="a secret\0")
     judged = bundle(batch(lane, 0, [b"another secret", customer.answer(1), answer]))
-    spoilt = replace(judged.weighed[1].judged, answer=replace(answer, model="secret\0"))
+    spoilt = replace(judged.weighed[1].judged, answer=answer._replace(model="secret\0"))
     weighed = (judged.weighed[0], replace(judged.weighed[1], judged=spoilt))
 
     committer.commit(connection, replace(judged, weighed=weighed))
