@@ -5,6 +5,7 @@ import hashlib
 import shutil
 import subprocess
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -112,10 +113,17 @@ def _ready(port: int) -> str | None:
     return None if brokers else "no broker is registered yet"
 
 
+def cluster_id(make: Callable[[], uuid.UUID] = uuid.uuid4) -> str:
+    """A new cluster's id; as in Kafka's own, no dash is first: it would be read as an option."""
+    while True:
+        made = base64.urlsafe_b64encode(make().bytes).rstrip(b"=").decode()
+        if not made.startswith("-"):
+            return made
+
+
 def _format(java: list[str], config: Path, folder: Path) -> None:
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).rstrip(b"=").decode()
     result = subprocess.run(
-        [*java, "kafka.tools.StorageTool", "format", "-t", cluster, "-c", str(config)],
+        [*java, "kafka.tools.StorageTool", "format", "-t", cluster_id(), "-c", str(config)],
         cwd=folder,
         env=child_environment({}),
         capture_output=True,
